@@ -1,0 +1,32 @@
+package config
+
+// backupOptions concern the backup daemon.
+var backupOptions = []Option{
+	{Name: "backup_compact_maxsize", Type: ByteSize, Unit: 'K', Default: "0", Since: "3.0.0", Changed: "3.8.0",
+		Help: "split backup chunks above this"},
+	{Name: "backup_compact_minsize", Type: ByteSize, Unit: 'K', Default: "0", Since: "3.0.0", Changed: "3.8.0",
+		Help: "merge backup chunks below this"},
+	{Name: "backup_compact_work_threshold", Type: Int, Default: "1", Since: "3.0.0", Changed: "3.0.0",
+		Help: "chunks needing work before compaction runs"},
+	{Name: "backup_db", Type: StringList, Default: "twoskip", Since: "3.0.0", Changed: "3.1.6",
+		Allowed: words("skiplist sql twoskip zeroskip"),
+		Help:    "format of the backup index database"},
+	{Name: "backup_db_path", Type: String, Null: true, Since: "3.0.0", Changed: "3.0.0",
+		Help: "location of the backup index; unset means configdirectory/backups.db"},
+	{Name: "backup_keep_previous", Type: Switch, Default: "no", Since: "3.0.0", Changed: "3.0.0",
+		Help: "keep old files after compact or reindex"},
+	{Name: "backup_retention", Type: Duration, Unit: 'd', Default: "7d", Since: "3.2.0", Changed: "3.1.0",
+		Help: "how long deleted content stays in backups"},
+	{Name: "backup_retention_days", Type: Duration, Unit: 'd', Null: true, Since: "3.0.0", Changed: "3.1.8", Deprecated: "3.1.8", UseInstead: "backup_retention",
+		Help: "old spelling of backup_retention"},
+	{Name: "backup_staging_path", Type: String, Null: true, Since: "3.0.0", Changed: "3.0.0",
+		Help: "staging area; unset means temp_path/backup"},
+	{Name: "restore_authname", Type: String, Null: true, Since: "3.0.0", Changed: "3.0.0",
+		Help: "login used by restore(8)"},
+	{Name: "restore_password", Type: String, Null: true, Since: "3.0.0", Changed: "3.0.0",
+		Help: "password used by restore(8)"},
+	{Name: "restore_realm", Type: String, Null: true, Since: "3.0.0", Changed: "3.0.0",
+		Help: "SASL realm used by restore(8)"},
+	{Name: "xbackup_enabled", Type: Switch, Default: "no", Since: "3.0.0", Changed: "3.0.0",
+		Help: "accept the XBACKUP command from admins"},
+}
