@@ -22,6 +22,7 @@ var (
 	// ErrTooLarge is the error of a key or value an engine cannot hold.
 	ErrTooLarge = errors.New("key or value too large")
 	// Stop, returned by the function of a Scan, ends the scan without error.
+	//lint:ignore ST1012 it is no failure, as fs.SkipAll is none
 	Stop = errors.New("stop")
 )
 
