@@ -1,0 +1,5 @@
+//go:build !race
+
+package indexfile
+
+const raceEnabled = false
