@@ -1,0 +1,298 @@
+package mailbox
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"sync"
+
+	"golang.org/x/sys/unix"
+
+	"gocyrus/lib/change"
+	"gocyrus/lib/indexfile"
+	"gocyrus/lib/mailbox/headerfile"
+	"gocyrus/lib/mboxname"
+	"gocyrus/lib/quota"
+)
+
+// commit writes the batch and makes it durable. After an error before the index
+// was touched nothing has changed; after a later one the next lock counts anew.
+func (b *batch) commit() (*change.Commit, error) {
+	defer b.cache.close()
+	defer b.annots.close()
+	if b.hdr == b.base && len(b.changed) == 0 && len(b.added) == 0 && b.hf == nil && len(b.annots.changes) == 0 {
+		return nil, nil
+	}
+	err := b.prepare()
+	if err == nil {
+		err = b.writeIndex()
+	}
+	if err != nil {
+		return nil, fmt.Errorf("%s: commit: %w", b.m.Name(), errors.Join(err, b.abandon()))
+	}
+	b.m.committed(b)
+	return b.report(), nil
+}
+
+// abandon undoes what was prepared for an index that was not written.
+func (b *batch) abandon() error {
+	b.m.stale = true
+	if b.m.written(&b.hdr) {
+		return nil
+	}
+	var errs []error
+	for _, f := range b.links {
+		errs = append(errs, remove(f))
+	}
+	return errors.Join(append(errs, b.uncharge())...)
+}
+
+// written says whether the header in the file may be h: then the change has
+// happened, though perhaps not durably.
+func (m *Mailbox) written(h *indexfile.Header) bool {
+	var now indexfile.Header
+	head := make([]byte, indexfile.MaxHeader)
+	n, _ := m.index.ReadAt(head, 0)
+	return now.Parse(head[:n]) != nil || now.HighestModSeq >= h.HighestModSeq && now.Format == h.Format
+}
+
+// prepare does all that has to be durable before the index says so. The parts
+// do not depend on one another, so their syncs run side by side.
+func (b *batch) prepare() error {
+	var tasks []func() error
+	if len(b.links) > 0 {
+		tasks = append(tasks, func() error { return syncDir(b.m.paths.data) })
+	}
+	if b.cache.wrote {
+		if err := b.cache.write(); err != nil {
+			return err
+		}
+		tasks = append(tasks, func() error { return unix.Fdatasync(int(b.cache.file.Fd())) })
+	}
+	if b.m.store.quota != nil {
+		tasks = append(tasks, b.charge)
+	}
+	if len(b.annots.changes) > 0 {
+		tasks = append(tasks, b.annots.apply)
+	}
+	if b.clock != nil && b.clock.used {
+		tasks = append(tasks, b.clock.write)
+	}
+	if b.hf != nil {
+		file := b.hf.Append(nil)
+		b.hdr.HeaderFileCRC = headerfile.CRC(file)
+		tasks = append(tasks, func() error { return replaceFile(b.m.paths.header, file) })
+	}
+	return together(tasks)
+}
+
+// charge brings the quota roots up to date.
+func (b *batch) charge() error {
+	for root, delta := range b.quotas() {
+		if err := b.m.store.quota.Charge(mboxname.Name(root), delta); err != nil {
+			return err
+		}
+		if b.charged == nil {
+			b.charged = make(map[string]quota.Usage)
+		}
+		b.charged[root] = delta
+	}
+	return nil
+}
+
+// uncharge takes back what charge did.
+func (b *batch) uncharge() error {
+	var errs []error
+	for root, delta := range b.charged {
+		for r := range delta {
+			delta[r] = -delta[r]
+		}
+		errs = append(errs, b.m.store.quota.Charge(mboxname.Name(root), delta))
+	}
+	return errors.Join(errs...)
+}
+
+// together runs tasks at the same time and returns the first error.
+func together(tasks []func() error) error {
+	switch len(tasks) {
+	case 0:
+		return nil
+	case 1:
+		return tasks[0]()
+	}
+	errs := make([]error, len(tasks))
+	var wg sync.WaitGroup
+	for i, t := range tasks[1:] {
+		wg.Go(func() { errs[i+1] = t() })
+	}
+	errs[0] = tasks[0]()
+	wg.Wait()
+	for _, err := range errs {
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// quotas are the changes of usage, by quota root.
+func (b *batch) quotas() map[string]quota.Usage {
+	was, is := usage(&b.base), usage(&b.hdr)
+	oldRoot, root := b.m.hf.QuotaRoot, b.m.hf.QuotaRoot
+	if b.hf != nil {
+		root = b.hf.QuotaRoot
+	}
+	was[quota.Mailbox], is[quota.Mailbox] = 1, 1
+	for r := range was {
+		was[r] = -was[r]
+	}
+	d := make(map[string]quota.Usage, 1)
+	d[oldRoot] = was
+	d[root] = d[root].Add(is)
+	delete(d, "")
+	for r, u := range d {
+		if u.IsZero() {
+			delete(d, r)
+		}
+	}
+	return d
+}
+
+// usage is what a mailbox takes of its quota root, but for itself.
+func usage(h *indexfile.Header) (u quota.Usage) {
+	u[quota.Storage] = int64(h.QuotaUsed)
+	u[quota.Message] = int64(h.Exists)
+	u[quota.AnnotationStorage] = int64(h.AnnotUsed)
+	return u
+}
+
+// writeIndex writes records and header, and syncs them. New records mean nothing
+// before the header counts them. Records that are changed in place do: a mark in
+// the header says meanwhile that the counts are not to be trusted.
+func (b *batch) writeIndex() error {
+	f, base := b.m.index, &b.base
+	if len(b.added) > 0 {
+		if _, err := f.WriteAt(b.added, base.Offset(int(base.NumRecords)+1)); err != nil {
+			return err
+		}
+	}
+	if len(b.changed) > 0 {
+		mark := b.base
+		mark.Format |= indexfile.FormatDirty
+		if err := b.writeHeader(&mark); err != nil {
+			return err
+		}
+		if err := b.writeChanged(); err != nil {
+			return err
+		}
+	}
+	if err := b.writeHeader(&b.hdr); err != nil {
+		return err
+	}
+	if b.hard || len(b.added) > 0 {
+		if err := unix.Fdatasync(int(f.Fd())); err != nil {
+			return &os.PathError{Op: "fdatasync", Path: f.Name(), Err: err}
+		}
+	}
+	return b.adopt()
+}
+
+func (b *batch) writeHeader(h *indexfile.Header) error {
+	var buf [indexfile.MaxHeader]byte
+	head, err := h.AppendTo(buf[:0])
+	if err != nil {
+		return err
+	}
+	_, err = b.m.index.WriteAt(head, 0)
+	return err
+}
+
+// writeChanged writes the changed records, neighbours in one go.
+func (b *batch) writeChanged() error {
+	recnos := b.recnos()
+	for i := 0; i < len(recnos); {
+		first, buf := recnos[i], b.changed[recnos[i]]
+		for i++; i < len(recnos) && recnos[i] == recnos[i-1]+1; i++ {
+			buf = append(buf[:len(buf):len(buf)], b.changed[recnos[i]]...)
+		}
+		if _, err := b.m.index.WriteAt(buf, b.base.Offset(first)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// adopt makes what was written what is known.
+func (b *batch) adopt() error {
+	m := b.m
+	if size := b.hdr.FileSize(); size > int64(len(m.imap.b)) {
+		if err := m.remap(size); err != nil {
+			return err
+		}
+	}
+	if b.hf != nil {
+		ino, err := inodeOf(m.paths.header)
+		if err != nil {
+			return err
+		}
+		m.setHeaderFile(b.hf, ino, b.hdr.HeaderFileCRC)
+	}
+	// As it is read: an older version does not have all fields.
+	var h indexfile.Header
+	if err := h.Parse(m.imap.b[:b.hdr.StartOffset]); err != nil {
+		return err
+	}
+	return m.adopt(&h)
+}
+
+// report is what the sinks are told.
+func (b *batch) report() *change.Commit {
+	c := &change.Commit{
+		Name: b.m.Name(), UniqueID: b.m.id,
+		UIDValidity: b.hdr.UIDValidity, LastUID: b.hdr.LastUID,
+		Exists: b.hdr.Exists, Unseen: b.hdr.Unseen, HighestModSeq: b.hdr.HighestModSeq,
+		Header: len(b.touched) == 0 || b.hf != nil,
+		Bytes:  int64(b.hdr.QuotaUsed) - int64(b.base.QuotaUsed),
+	}
+	for list, uids := range map[*[]uint32][]uint32{
+		&c.Appended: b.news.appended, &c.Expunged: b.news.expunged, &c.Flagged: b.news.flagged,
+	} {
+		for _, uid := range uids {
+			c.AddUID(list, uid)
+		}
+	}
+	return c
+}
+
+// replaceFile makes b the content of a file, durably, in one step.
+func replaceFile(path string, b []byte) (err error) {
+	tmp := path + ".NEW"
+	f, err := os.OpenFile(tmp, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o666)
+	if err != nil {
+		return err
+	}
+	if _, err = f.Write(b); err == nil {
+		err = f.Sync()
+	}
+	if cerr := f.Close(); err == nil {
+		err = cerr
+	}
+	if err == nil {
+		err = os.Rename(tmp, path)
+	}
+	if err != nil {
+		return err
+	}
+	return syncDir(filepath.Dir(path))
+}
+
+// syncDir makes what was done to the names in a directory durable.
+func syncDir(dir string) error {
+	d, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	defer d.Close()
+	return d.Sync()
+}

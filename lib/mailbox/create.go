@@ -1,0 +1,205 @@
+package mailbox
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"gocyrus/lib/indexfile"
+	"gocyrus/lib/lock"
+	"gocyrus/lib/mailbox/headerfile"
+	"gocyrus/lib/mboxlist"
+	"gocyrus/lib/mboxname"
+	"gocyrus/lib/quota"
+)
+
+// CreateOptions are what a new mailbox has that its entry does not say.
+type CreateOptions struct {
+	QuotaRoot     string
+	Flags         []string // nil is mailbox_initial_flags
+	Options       indexfile.Options
+	Version       uint32 // of the index; 0 is that of new mailboxes
+	HighestModSeq uint64 // 0 is the next
+	// Replace takes the place of files that are there: those of a mailbox that
+	// mailboxes.db does not have.
+	Replace bool
+}
+
+// NewUniqueID is an id for a new mailbox, in the form of the Cyrus that the
+// index version belongs to: 24 letters and digits of Debian's 3.6, a UUID
+// (RFC 9562, version 4) from version 18 on.
+func (s *Store) NewUniqueID() string {
+	if s.opt.IndexVersion >= 18 {
+		var b [16]byte
+		rand.Read(b[:])
+		b[6], b[8] = b[6]&0x0f|0x40, b[8]&0x3f|0x80
+		return fmt.Sprintf("%x-%x-%x-%x-%x", b[:4], b[4:6], b[6:8], b[8:10], b[10:])
+	}
+	const letters = "0123456789abcdefghijklmnopqrstuvwxyz"
+	id := make([]byte, 0, 24)
+	var b [1]byte
+	for len(id) < cap(id) {
+		rand.Read(b[:])
+		// 252 is the largest multiple of 36: no letter is more likely.
+		if b[0] < 252 {
+			id = append(id, letters[b[0]%36])
+		}
+	}
+	return string(id)
+}
+
+// Create makes the files of a mailbox. UIDValidity, CreatedModSeq and
+// FolderModSeq of e are filled in where they are 0, for the entry that the
+// caller stores then: mailboxes.db comes last. The user and the name lock are
+// taken unless ctx has them. The error is ErrExists, ErrNotFound for an unknown
+// partition, ErrBadFormat, or one of the file system.
+func (s *Store) Create(ctx context.Context, e *mboxlist.Entry, o CreateOptions) (err error) {
+	p, err := s.pathsOf(e)
+	if err != nil {
+		return err
+	}
+	ctx, unlock, err := s.lockBoth(ctx, e)
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	for _, d := range p.dirs {
+		if err := mkdirs(d); err != nil {
+			return err
+		}
+	}
+	f, err := os.OpenFile(p.index, os.O_RDWR|os.O_CREATE, 0o666)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	if err := lock.Wait(ctx, f, lock.Exclusive); err != nil {
+		return err
+	}
+	if st, err := f.Stat(); err != nil {
+		return err
+	} else if st.Size() > 0 && !o.Replace {
+		return fmt.Errorf("%s: %w", e.Name, ErrExists)
+	}
+	h, err := s.newHeader(e, &o)
+	if err != nil {
+		return err
+	}
+	if s.quota != nil && o.QuotaRoot != "" {
+		if err := s.quota.Charge(mboxname.Name(o.QuotaRoot), quota.Usage{quota.Mailbox: 1}); err != nil {
+			return err
+		}
+	}
+	if err := s.writeNew(f, p, h, s.newHeaderFile(e, &o)); err != nil {
+		if s.quota != nil && o.QuotaRoot != "" {
+			err = errors.Join(err, s.quota.Charge(mboxname.Name(o.QuotaRoot), quota.Usage{quota.Mailbox: -1}))
+		}
+		return err
+	}
+	return nil
+}
+
+// lockBoth takes the user and the name lock of e, exclusively.
+func (s *Store) lockBoth(ctx context.Context, e *mboxlist.Entry) (context.Context, func(), error) {
+	ctx, unlockUser, err := s.LockUser(ctx, e.Name.Owner())
+	if err != nil {
+		return ctx, nil, err
+	}
+	ctx, unlockName, err := s.LockName(ctx, e)
+	if err != nil {
+		unlockUser()
+		return ctx, nil, err
+	}
+	return ctx, func() { unlockName(); unlockUser() }, nil
+}
+
+// newHeader is the index header of a new mailbox, and completes e.
+func (s *Store) newHeader(e *mboxlist.Entry, o *CreateOptions) (*indexfile.Header, error) {
+	version := o.Version
+	if version == 0 {
+		version = s.opt.IndexVersion
+	}
+	h, err := indexfile.NewHeader(version)
+	if err != nil {
+		return nil, err
+	}
+	now := uint32(time.Now().Unix())
+	if e.UIDValidity == 0 {
+		if e.UIDValidity, err = s.NextUIDValidity(e.Name.Owner(), now); err != nil {
+			return nil, err
+		}
+	}
+	h.HighestModSeq = o.HighestModSeq
+	if h.HighestModSeq == 0 {
+		if h.HighestModSeq, err = s.NextFolderModSeq(e, 0); err != nil {
+			return nil, err
+		}
+	}
+	if e.CreatedModSeq == 0 || e.CreatedModSeq > h.HighestModSeq {
+		e.CreatedModSeq = h.HighestModSeq
+	}
+	if e.FolderModSeq == 0 {
+		e.FolderModSeq = h.HighestModSeq
+	}
+	h.UIDValidity, h.CreatedModSeq, h.ChangesEpoch = e.UIDValidity, e.CreatedModSeq, now
+	h.Options |= s.opt.DefaultOptions | o.Options
+	return h, nil
+}
+
+func (s *Store) newHeaderFile(e *mboxlist.Entry, o *CreateOptions) *headerfile.Header {
+	flags := o.Flags
+	if flags == nil {
+		flags = s.opt.InitialFlags
+	}
+	return &headerfile.Header{
+		Type: e.Type, Name: string(e.Name), UniqueID: e.UniqueID,
+		QuotaRoot: o.QuotaRoot, ACL: e.ACL,
+		Flags: append([]string(nil), flags[:min(len(flags), indexfile.MaxUserFlags)]...),
+	}
+}
+
+// writeNew writes cyrus.header and then the index, which makes it a mailbox.
+func (s *Store) writeNew(f *os.File, p *paths, h *indexfile.Header, hf *headerfile.Header) error {
+	file := hf.Append(nil)
+	h.HeaderFileCRC = headerfile.CRC(file)
+	if err := replaceFile(p.header, file); err != nil {
+		return err
+	}
+	head, err := h.AppendTo(nil)
+	if err != nil {
+		return err
+	}
+	if err := f.Truncate(0); err != nil {
+		return err
+	}
+	if _, err := f.WriteAt(head, 0); err != nil {
+		return err
+	}
+	if err := f.Sync(); err != nil {
+		return err
+	}
+	return syncDir(filepath.Dir(p.index))
+}
+
+// mkdirs makes a directory and those above it, durably.
+func mkdirs(dir string) error {
+	err := unix.Mkdir(dir, 0o755)
+	switch {
+	case err == nil:
+		return syncDir(filepath.Dir(dir))
+	case errors.Is(err, unix.EEXIST):
+		return nil
+	case !errors.Is(err, unix.ENOENT) || filepath.Dir(dir) == dir:
+		return &os.PathError{Op: "mkdir", Path: dir, Err: err}
+	}
+	if err := mkdirs(filepath.Dir(dir)); err != nil {
+		return err
+	}
+	return mkdirs(dir)
+}

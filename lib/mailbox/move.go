@@ -1,0 +1,227 @@
+package mailbox
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"golang.org/x/sys/unix"
+
+	"gocyrus/lib/indexfile"
+	"gocyrus/lib/lock"
+	"gocyrus/lib/mailbox/headerfile"
+	"gocyrus/lib/mboxlist"
+)
+
+// SameFiles says whether the mailbox of two entries lies in the same place: then
+// a rename needs Rename only.
+func (s *Store) SameFiles(a, b *mboxlist.Entry) bool {
+	p, err := s.pathsOf(a)
+	if err != nil {
+		return false
+	}
+	q, err := s.pathsOf(b)
+	return err == nil && p.data == q.data && p.index == q.index
+}
+
+// Rename writes the new name of a mailbox that stays where it is, and perhaps
+// its new quota root, into cyrus.header. The caller has stored the entry.
+func (s *Store) Rename(ctx context.Context, e *mboxlist.Entry, quotaRoot string) error {
+	m, err := s.Open(ctx, e)
+	if err != nil {
+		return err
+	}
+	defer m.Close()
+	return m.Update(ctx, func(tx *Tx) error {
+		tx.SetName()
+		tx.SetQuotaRoot(quotaRoot)
+		return nil
+	})
+}
+
+// Move puts the files of a mailbox where another entry has them: a legacy
+// mailbox that is renamed, or any that changes its partition. Messages are
+// linked where that can be. When all is in place and durable, commit stores the
+// new entry; with its error, or a crash before it, the old mailbox is as it was.
+// Then the old files are removed.
+func (s *Store) Move(ctx context.Context, from, to *mboxlist.Entry, quotaRoot string, commit func() error) error {
+	ctx, unlock, err := s.lockBoth(ctx, from)
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	if s.nameLock(from) != s.nameLock(to) {
+		var unlockTo func()
+		if ctx, unlockTo, err = s.LockName(ctx, to); err != nil {
+			return err
+		}
+		defer unlockTo()
+	}
+	p, err := s.pathsOf(to)
+	if err != nil {
+		return err
+	}
+	if err := s.vacate(p, to); err != nil {
+		return err
+	}
+	m, err := s.get(from)
+	if err != nil {
+		return err
+	}
+	defer m.vanish()
+	return m.guard(func() error {
+		in, err := m.enter(ctx, lock.Exclusive)
+		if err != nil {
+			return err
+		}
+		defer in.leave()
+		return m.move(p, to, quotaRoot, commit)
+	})
+}
+
+// vacate makes room for a mailbox: what a move that was killed left there is
+// removed. A mailbox is ErrExists.
+func (s *Store) vacate(p *paths, to *mboxlist.Entry) error {
+	if _, err := os.Stat(p.index); errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
+	if s.list == nil {
+		return fmt.Errorf("%s: %w", to.Name, ErrExists)
+	}
+	e, err := s.list.Lookup(to.Name)
+	switch {
+	case err == nil && !e.Deleted() && s.SameFiles(e, to):
+		return fmt.Errorf("%s: %w", to.Name, ErrExists)
+	case err != nil && !errors.Is(err, mboxlist.ErrNotFound):
+		return err
+	}
+	return p.remove(s.opt.Partitions[to.Partition])
+}
+
+func (m *Mailbox) move(p *paths, to *mboxlist.Entry, quotaRoot string, commit func() error) error {
+	part := m.store.opt.Partitions[to.Partition]
+	err := m.copyTo(p, to, quotaRoot)
+	if err == nil {
+		err = m.account(quotaRoot, 1)
+	}
+	if err == nil {
+		if err = commit(); err != nil {
+			err = errors.Join(err, m.account(quotaRoot, -1))
+		}
+	}
+	if err != nil {
+		return errors.Join(err, p.remove(part))
+	}
+	// From here on it is the new one; what fails now is only litter.
+	return errors.Join(
+		m.account(m.hf.QuotaRoot, -1),
+		m.setDeleted(true),
+		m.paths.remove(m.store.opt.Partitions[m.entry.Load().Partition]),
+	)
+}
+
+// copyTo makes the mailbox once more at p.
+func (m *Mailbox) copyTo(p *paths, to *mboxlist.Entry, quotaRoot string) error {
+	for _, d := range p.dirs {
+		if err := mkdirs(d); err != nil {
+			return err
+		}
+	}
+	if err := m.copyMessages(p); err != nil {
+		return err
+	}
+	for from, at := range map[string]string{m.paths.cache: p.cache, m.paths.archCch: p.archCch, m.paths.annots: p.annots} {
+		if from == "" || at == "" {
+			continue
+		}
+		if err := copyFile(from, at); err != nil && !errors.Is(err, ErrGone) {
+			return err
+		}
+	}
+	hf := m.hf.Clone()
+	hf.Type, hf.Name, hf.UniqueID, hf.QuotaRoot = to.Type, string(to.Name), to.UniqueID, quotaRoot
+	if to.ACL != "" {
+		hf.ACL = to.ACL
+	}
+	file := hf.Append(nil)
+	if err := replaceFile(p.header, file); err != nil {
+		return err
+	}
+	if err := m.copyIndex(p.index, headerfile.CRC(file)); err != nil {
+		return err
+	}
+	for _, d := range p.dirs {
+		if err := syncDir(d); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// copyMessages links or copies every message that has a file.
+func (m *Mailbox) copyMessages(p *paths) error {
+	for recno := 1; recno <= m.table.Len(); recno++ {
+		r := m.table.Raw(recno)
+		if r.UID() == 0 || r.Flags()&indexfile.Unlinked != 0 {
+			continue
+		}
+		archived := r.Flags()&indexfile.Archived != 0
+		from, at := m.paths.message(r.UID(), archived), p.message(r.UID(), archived)
+		err := unix.Link(from, at)
+		if errors.Is(err, unix.EXDEV) || errors.Is(err, unix.EEXIST) || errors.Is(err, unix.EMLINK) || errors.Is(err, unix.EPERM) {
+			err = copyFile(from, at)
+		}
+		// A message without a file is one here and there.
+		if err != nil && !errors.Is(err, unix.ENOENT) && !errors.Is(err, ErrGone) {
+			return fmt.Errorf("%s: uid %d: %w", m.Name(), r.UID(), err)
+		}
+	}
+	return nil
+}
+
+func (m *Mailbox) copyIndex(at string, headerCRC uint32) (err error) {
+	h := m.hdr
+	h.HeaderFileCRC = headerCRC
+	b, err := h.AppendTo(nil)
+	if err != nil {
+		return fmt.Errorf("%s: %w", m.Name(), err)
+	}
+	f, err := os.OpenFile(at, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if cerr := f.Close(); err == nil {
+			err = cerr
+		}
+	}()
+	if _, err = f.Write(b); err != nil {
+		return err
+	}
+	if _, err = f.Write(m.imap.b[h.StartOffset:h.FileSize()]); err != nil {
+		return err
+	}
+	return f.Sync()
+}
+
+// IsMessageFile says whether a file of a mailbox directory is a message, and of
+// which UID.
+func IsMessageFile(name string) (uid uint32, ok bool) {
+	digits, ok := strings.CutSuffix(filepath.Base(name), ".")
+	if !ok || digits == "" || digits[0] == '0' {
+		return 0, false
+	}
+	var n uint64
+	for _, c := range digits {
+		if c < '0' || c > '9' {
+			return 0, false
+		}
+		if n = n*10 + uint64(c-'0'); n > 1<<32-1 {
+			return 0, false
+		}
+	}
+	return uint32(n), true
+}
