@@ -1,0 +1,116 @@
+package mboxops
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"gocyrus/lib/acl"
+	"gocyrus/lib/mailbox"
+	"gocyrus/lib/mboxlist"
+	"gocyrus/lib/mboxname"
+)
+
+// A RightError is the error of a letter that stands for no right.
+type RightError struct{ Letter byte }
+
+func (e *RightError) Error() string { return fmt.Sprintf("the %c right is not supported", e.Letter) }
+
+// Implicit are the rights that an owner cannot be without.
+func (o *Ops) Implicit() acl.Rights { return o.opt.Implicit }
+
+// SetACL changes what an identifier may do to a mailbox. rights is as SETACL
+// has it: letters, "+" and letters to add, "-" and letters to take, "" to
+// delete the entry. The list in mailboxes.db changes first, its copy in
+// cyrus.header follows.
+func (o *Ops) SetACL(ctx context.Context, who *Who, n mboxname.Name, identifier, rights string) error {
+	mode, letters := acl.Replace, rights
+	switch {
+	case strings.HasPrefix(rights, "+"):
+		mode, letters = acl.Add, rights[1:]
+	case strings.HasPrefix(rights, "-"):
+		mode, letters = acl.Remove, rights[1:]
+	}
+	set, err := o.parseRights(letters)
+	if err != nil {
+		return err
+	}
+	ctx, unlock, err := o.Mailboxes.LockUser(ctx, n.Owner())
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	e, have, err := o.seenBy(who, n)
+	if err != nil {
+		return err
+	}
+	if have&acl.Admin == 0 {
+		return fmt.Errorf("%s: %w", n, ErrPermission)
+	}
+	isOwner := identifier != "" && identifier == n.Owner()
+	if !who.Admin && (isOwner && losesAdmin(mode, set) || identifier == "anyone" && !o.opt.AnyoneACL) {
+		return fmt.Errorf("%s: %s: %w", n, identifier, ErrPermission)
+	}
+	list, err := acl.Set(e.ACL, identifier, mode, set)
+	if err != nil {
+		return err
+	}
+	if isOwner {
+		// What an owner has in any case is written, so that a reader of the
+		// list is not misled.
+		if list, err = acl.Set(list, identifier, acl.Add, o.opt.Implicit); err != nil {
+			return err
+		}
+	}
+	return o.putACL(ctx, e, list)
+}
+
+// losesAdmin reports whether a change of the owner's entry is one that the
+// owner may not make: without the right to administer.
+func losesAdmin(mode acl.Mode, r acl.Rights) bool {
+	switch mode {
+	case acl.Replace:
+		return r&acl.Admin == 0
+	case acl.Remove:
+		return r&acl.Admin != 0
+	}
+	return false
+}
+
+func (o *Ops) parseRights(s string) (acl.Rights, error) {
+	for i := range len(s) {
+		if strings.IndexByte("lrswipkxtecdan0123456789", s[i]) < 0 && s[i] != o.opt.DeleteRight {
+			return 0, &RightError{s[i]}
+		}
+	}
+	return acl.ParseDelete(s, o.opt.DeleteRight)
+}
+
+func (o *Ops) putACL(ctx context.Context, e *mboxlist.Entry, list string) error {
+	if list == e.ACL {
+		return nil
+	}
+	var err error
+	e.ACL, e.MTime = list, 0
+	if e.FolderModSeq, err = o.Mailboxes.NextFolderModSeq(e, e.FolderModSeq); err != nil {
+		return err
+	}
+	if err := o.List.Update(func(tx *mboxlist.Tx) error { return tx.Put(e) }); err != nil {
+		return err
+	}
+	if err := o.update(ctx, e, func(tx *mailbox.Tx) error { tx.SetACL(list); return nil }); err != nil {
+		return err
+	}
+	o.tell(e)
+	return nil
+}
+
+// update changes the open mailbox of e.
+func (o *Ops) update(ctx context.Context, e *mboxlist.Entry, fn func(*mailbox.Tx) error) error {
+	m, err := o.Mailboxes.Open(ctx, e)
+	if err != nil {
+		return err
+	}
+	defer m.Close()
+	return m.Update(ctx, fn)
+}

@@ -1,0 +1,175 @@
+package mboxops
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"gocyrus/lib/acl"
+	"gocyrus/lib/log"
+	"gocyrus/lib/mboxlist"
+	"gocyrus/lib/mboxname"
+)
+
+// DeleteParams are what a DELETE may say beyond the name.
+type DeleteParams struct {
+	Now   bool // not by renaming, whatever the site says
+	Force bool // go on when the files are damaged
+}
+
+// Delete removes a mailbox: at once, or, when delete_mode is delayed, by
+// renaming it into the tree of deleted mailboxes, from where cyr_expire removes
+// it. An administrator who deletes an INBOX deletes the user: all mailboxes,
+// subscriptions, seen state, quota.
+func (o *Ops) Delete(ctx context.Context, who *Who, n mboxname.Name, p DeleteParams) error {
+	if p.Force && !who.Admin {
+		return ErrPermission
+	}
+	ctx, unlock, err := o.Mailboxes.LockUser(ctx, n.Owner())
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	e, err := o.mayDelete(who, n)
+	if err != nil {
+		return err
+	}
+	if n.IsInbox() {
+		return o.deleteUser(ctx, e, p)
+	}
+	return o.delete(ctx, e, uint32(time.Now().Unix()), p)
+}
+
+func (o *Ops) mayDelete(who *Who, n mboxname.Name) (*mboxlist.Entry, error) {
+	if n.IsInbox() && who.owns(n) {
+		return nil, fmt.Errorf("%s: %w", n, ErrUnsupported)
+	}
+	e, rights, err := o.seenBy(who, n)
+	if err != nil {
+		return nil, err
+	}
+	if n.IsInbox() && !who.Admin {
+		return nil, fmt.Errorf("%s: %w", n, ErrPermission)
+	}
+	if !n.IsInbox() {
+		below, err := o.tree(n)
+		if err != nil {
+			return nil, err
+		}
+		if len(below) > 0 {
+			return nil, fmt.Errorf("%s: %w", n, ErrHasChildren)
+		}
+	}
+	if rights&acl.DeleteBox == 0 {
+		return nil, fmt.Errorf("%s: %w", n, ErrPermission)
+	}
+	if !who.Admin && o.hasUse(e, o.opt.UseProtect) {
+		return nil, fmt.Errorf("%s: %w", n, ErrUseConflict)
+	}
+	return e, nil
+}
+
+// delete removes one mailbox; stamp is the time in its deleted name.
+func (o *Ops) delete(ctx context.Context, e *mboxlist.Entry, stamp uint32, p DeleteParams) error {
+	if p.Now || e.Name.IsDeleted() || !o.opt.DelayedDelete || e.Is(mboxlist.FlagRemote) {
+		return o.destroy(ctx, e, p)
+	}
+	if e.Is(mboxlist.FlagIntermediate) {
+		return o.entomb(e)
+	}
+	to := e.Name.Deleted(stamp)
+	// A mailbox of that name may have been deleted in the same second.
+	for {
+		if _, err := o.live(to); errors.Is(err, ErrNotFound) {
+			break
+		} else if err != nil {
+			return err
+		}
+		stamp++
+		to = e.Name.Deleted(stamp)
+	}
+	if err := o.move(ctx, e, to, e.Partition); err != nil {
+		return err
+	}
+	log.Notice("Deleted mailbox %s", e.Name)
+	return nil
+}
+
+// entomb makes the record of a mailbox a tombstone.
+func (o *Ops) entomb(e *mboxlist.Entry) error {
+	modseq, err := o.Mailboxes.NextFolderModSeq(e, e.FolderModSeq)
+	if err != nil {
+		return err
+	}
+	return o.List.Update(func(tx *mboxlist.Tx) error {
+		if e.Name.IsDeleted() {
+			return tx.Remove(e.Name)
+		}
+		return tx.Delete(e.Name, modseq)
+	})
+}
+
+// destroy removes a mailbox for good: the record first, so that nobody opens
+// it, then the files.
+func (o *Ops) destroy(ctx context.Context, e *mboxlist.Entry, p DeleteParams) error {
+	if err := o.entomb(e); err != nil {
+		return err
+	}
+	if err := o.Annotations.Drop(e.UniqueID); err != nil {
+		logged("annotations of", e.Name, err)
+	}
+	if !e.Is(mboxlist.FlagIntermediate) && !e.Is(mboxlist.FlagRemote) {
+		if err := o.Mailboxes.Remove(ctx, e); err != nil && !p.Force {
+			return err
+		}
+	}
+	o.tell(e)
+	log.Notice("Deleted mailbox %s", e.Name)
+	return nil
+}
+
+// deleteUser removes all that belongs to the owner of inbox, the INBOX last.
+func (o *Ops) deleteUser(ctx context.Context, inbox *mboxlist.Entry, p DeleteParams) error {
+	name, userid := inbox.Name, inbox.Name.Owner() // delete gives the entry another name
+	inboxID := o.InboxID(userid)
+	below, err := o.tree(name)
+	if err != nil {
+		return err
+	}
+	stamp := uint32(time.Now().Unix())
+	for _, e := range append(below, inbox) {
+		if err := o.delete(ctx, e, stamp, p); err != nil {
+			return err
+		}
+	}
+	if err := o.dropRoots(name); err != nil {
+		return err
+	}
+	return o.dropUserFiles(userid, inboxID)
+}
+
+// userSuffixes are the files of a user that go with the user.
+var userSuffixes = []string{"sub", "seen", "mboxkey", "xapianactive", "conversations", "counters", "dav"}
+
+func (o *Ops) dropUserFiles(userid, inboxID string) error {
+	var first error
+	for _, suffix := range userSuffixes {
+		err := os.Remove(o.Layout.UserFile(userid, suffix, inboxID))
+		if err != nil && !errors.Is(err, os.ErrNotExist) && first == nil {
+			first = err
+		}
+	}
+	if inboxID != "" {
+		// The directory is the user's own. What a later Cyrus keeps there stays.
+		os.Remove(filepath.Dir(o.Layout.UserFile(userid, "sub", inboxID)))
+	}
+	if dir := o.Layout.SieveUserDir(userid, inboxID); o.Layout.SieveDir != "" {
+		if err := os.RemoveAll(dir); err != nil && first == nil {
+			first = err
+		}
+	}
+	return first
+}

@@ -1,0 +1,102 @@
+package mboxops
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"gocyrus/lib/mailbox"
+	"gocyrus/lib/mboxlist"
+	"gocyrus/lib/mboxname"
+	"gocyrus/lib/quota"
+)
+
+// SetQuota sets the limits of a root, in the resources' own units, Unlimited
+// for none. A root that does not exist is made, and takes the mailboxes at and
+// below its name that had no root as deep as this.
+func (o *Ops) SetQuota(ctx context.Context, who *Who, root mboxname.Name, limits [quota.NumResources]int64) error {
+	if !who.Admin {
+		return ErrPermission
+	}
+	set := func(q *quota.Root) error {
+		q.Limit = limits
+		return nil
+	}
+	err := o.Quota.Update(root, set)
+	if err == nil || !errors.Is(err, quota.ErrNotFound) {
+		return err
+	}
+	if root.Local() != "" {
+		if _, err := o.live(root); err != nil {
+			if below, err2 := o.tree(root); err2 != nil || len(below) == 0 {
+				return err
+			}
+		}
+	}
+	if err := o.Quota.Set(root, set); err != nil {
+		return err
+	}
+	return o.adopt(ctx, root, func(had mboxname.Name) bool { return len(had) < len(root) })
+}
+
+// DeleteQuota removes a root; its mailboxes come under the one above.
+func (o *Ops) DeleteQuota(ctx context.Context, who *Who, root mboxname.Name) error {
+	if !who.Admin {
+		return ErrPermission
+	}
+	if _, err := o.Quota.Get(root); err != nil {
+		return err
+	}
+	if err := o.Quota.Delete(root); err != nil {
+		return err
+	}
+	return o.adopt(ctx, root, func(had mboxname.Name) bool { return had == root })
+}
+
+// adopt puts the mailboxes at and below a name under the root that is right for
+// them now, those whose present root is one that takes says yes to.
+func (o *Ops) adopt(ctx context.Context, top mboxname.Name, takes func(had mboxname.Name) bool) error {
+	boxes, err := o.tree(top)
+	if err != nil {
+		return err
+	}
+	if e, err := o.live(top); err == nil {
+		boxes = append(boxes, e)
+	}
+	for _, e := range boxes {
+		if e.Is(mboxlist.FlagRemote) || e.Is(mboxlist.FlagIntermediate) {
+			continue
+		}
+		root, _, err := o.Quota.Find(e.Name)
+		if err != nil {
+			return err
+		}
+		err = o.update(ctx, e, func(tx *mailbox.Tx) error {
+			if had := mboxname.Name(tx.QuotaRoot()); takes(had) {
+				tx.SetQuotaRoot(string(root))
+			}
+			return nil
+		})
+		if err != nil && !errors.Is(err, mailbox.ErrNotFound) {
+			return fmt.Errorf("quota root of %s: %w", e.Name, err)
+		}
+	}
+	return nil
+}
+
+// dropRoots removes the roots at and below a name.
+func (o *Ops) dropRoots(top mboxname.Name) error {
+	var roots []mboxname.Name
+	err := o.Quota.Scan(string(top), func(q *quota.Root) error {
+		if q.Name == top || top.IsAncestorOf(q.Name) {
+			roots = append(roots, q.Name)
+		}
+		return nil
+	})
+	for _, r := range roots {
+		if err == nil {
+			err = o.Quota.Delete(r)
+		}
+	}
+	return err
+}

@@ -1,0 +1,239 @@
+package mboxops
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"gocyrus/lib/acl"
+	"gocyrus/lib/log"
+	"gocyrus/lib/mboxlist"
+	"gocyrus/lib/mboxname"
+)
+
+// RenameParams are what a RENAME may say beyond the names.
+type RenameParams struct {
+	Partition string // empty is to stay where it is
+	// Progress, unless nil, is told of each mailbox that was renamed.
+	Progress func(from, to mboxname.Name)
+}
+
+// Rename moves a mailbox and those below it to another name, or, when the
+// names are the same, a mailbox to another partition. The caller's own INBOX
+// cannot be renamed so: its messages move instead, which is the caller's to do.
+func (o *Ops) Rename(ctx context.Context, who *Who, from, to mboxname.Name, p RenameParams) error {
+	if p.Partition != "" {
+		switch {
+		case !who.Admin:
+			return ErrPermission
+		case from != to:
+			return ErrCrossMove
+		}
+	}
+	ctx, unlock, err := o.lock(ctx, from, to)
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	e, err := o.mayRename(who, from, to, p.Partition)
+	if err != nil {
+		return err
+	}
+	if from == to {
+		return o.move(ctx, e, to, p.Partition)
+	}
+	var below []*mboxlist.Entry
+	// What is renamed into itself leaves the rest where it is.
+	if !from.IsAncestorOf(to) && !to.IsAncestorOf(from) {
+		if below, err = o.tree(from); err != nil {
+			return err
+		}
+	}
+	if err := o.roomBelow(from, to, below); err != nil {
+		return err
+	}
+	return o.moveTree(ctx, who, e, to, below, p)
+}
+
+func (o *Ops) mayRename(who *Who, from, to mboxname.Name, partition string) (*mboxlist.Entry, error) {
+	e, rights, err := o.seenBy(who, from)
+	if err != nil {
+		return nil, err
+	}
+	switch {
+	case partition != "" && !o.Partitions.Has(partition):
+		return nil, fmt.Errorf("%s: %w", partition, ErrUnsupported) // a server: XFER
+	case partition != "" && partition == e.Partition:
+		return nil, fmt.Errorf("%s: %w", to, ErrExists)
+	case partition != "":
+		return e, nil
+	case from == to:
+		return nil, ErrPermission
+	}
+	if from.IsInbox() || to.IsInbox() {
+		if err := o.mayMoveUser(who, from, to); err != nil {
+			return nil, err
+		}
+	}
+	if rights&acl.DeleteBox == 0 && !who.Admin {
+		return nil, fmt.Errorf("%s: %w", from, ErrPermission)
+	}
+	if from.IsDeleted() != to.IsDeleted() && !who.Admin {
+		return nil, ErrPermission
+	}
+	if !who.Admin && !o.sameLevel(from, to) && o.hasUse(e, o.opt.UseProtect) {
+		return nil, fmt.Errorf("%s: %w", from, ErrUseConflict)
+	}
+	if _, err := o.mayCreate(who, to); err != nil {
+		return nil, err
+	}
+	return e, nil
+}
+
+// mayMoveUser says whether an INBOX may be renamed: only to be another user's
+// INBOX, by an administrator, where the site allows it; back from the deleted
+// always.
+func (o *Ops) mayMoveUser(who *Who, from, to mboxname.Name) error {
+	switch {
+	case !who.Admin:
+		return fmt.Errorf("%s: %w", from, ErrUnsupported)
+	case from.IsDeleted() && to.IsInbox():
+		return nil
+	case from.IsInbox() && to.IsInbox() && o.opt.UserMoves:
+		return nil
+	}
+	return fmt.Errorf("%s: %w", from, ErrUnsupported)
+}
+
+func (o *Ops) sameLevel(a, b mboxname.Name) bool {
+	pa, ok := a.Parent()
+	pb, ok2 := b.Parent()
+	return ok && ok2 && pa == pb
+}
+
+// roomBelow checks, before anything is moved, that no name is taken or too
+// long.
+func (o *Ops) roomBelow(from, to mboxname.Name, below []*mboxlist.Entry) error {
+	for _, e := range below {
+		n := to + e.Name[len(from):]
+		if err := n.Check(); err != nil {
+			return err
+		}
+		if old, err := o.live(n); err == nil && !old.Is(mboxlist.FlagIntermediate) {
+			return fmt.Errorf("%s: %w", n, ErrExists)
+		} else if err != nil && !errors.Is(err, ErrNotFound) {
+			return err
+		}
+	}
+	return nil
+}
+
+func (o *Ops) moveTree(ctx context.Context, who *Who, e *mboxlist.Entry, to mboxname.Name, below []*mboxlist.Entry, p RenameParams) error {
+	from, userid := e.Name, e.Name.Owner()
+	moveUser := from.IsInbox() && to.IsInbox()
+	inboxID := o.InboxID(userid)
+	if moveUser {
+		if err := o.copyRoots(from, to); err != nil {
+			return err
+		}
+	}
+	parent, err := o.parent(to)
+	if err != nil {
+		return err
+	}
+	for _, above := range missing(to, parent) {
+		made, err := o.make(ctx, above, parent, CreateParams{Partition: e.Partition})
+		if err != nil && !errors.Is(err, ErrExists) {
+			return err
+		}
+		if err == nil {
+			parent = made
+		}
+	}
+	for _, old := range append([]*mboxlist.Entry{e}, below...) {
+		was := old.Name
+		if moveUser {
+			old.ACL = renameInACL(old.ACL, userid, to.Owner())
+		}
+		if err := o.move(ctx, old, to+was[len(from):], old.Partition); err != nil {
+			return err
+		}
+		log.Notice("Rename: %s -> %s", was, to+was[len(from):])
+		if p.Progress != nil {
+			p.Progress(was, to+was[len(from):])
+		}
+		if o.opt.UnsubscribeGone && who.UserID != "" {
+			logged("subscription to", was, o.Subs.Set(o.User(who.UserID), was, false))
+		}
+	}
+	if moveUser {
+		if err := o.dropRoots(from); err != nil {
+			return err
+		}
+		return o.moveUserFiles(userid, to.Owner(), inboxID)
+	}
+	return o.fillIn(ctx, from, e.Partition)
+}
+
+// fillIn makes a mailbox where one was that has others below it: a user's tree
+// has no holes.
+func (o *Ops) fillIn(ctx context.Context, n mboxname.Name, partition string) error {
+	if !n.IsUserTree() {
+		return nil
+	}
+	below, err := o.tree(n)
+	if err != nil || len(below) == 0 {
+		return err
+	}
+	parent, err := o.parent(n)
+	if err != nil {
+		return err
+	}
+	log.Notice("mboxlist: intermediate fill-in mailbox: %s", n)
+	_, err = o.make(ctx, n, parent, CreateParams{Partition: partition})
+	if errors.Is(err, ErrExists) {
+		return nil
+	}
+	return err
+}
+
+// move gives one mailbox a new name, a new partition, or both. Where the files
+// stay in place only records change; otherwise the store puts them in the new
+// place before the record says so, and removes the old ones after.
+func (o *Ops) move(ctx context.Context, e *mboxlist.Entry, to mboxname.Name, partition string) error {
+	was, moved := *e, *e
+	moved.Name, moved.Partition, moved.MTime, moved.History = to, partition, 0, nil
+	var err error
+	if moved.FolderModSeq, err = o.Mailboxes.NextFolderModSeq(e, e.FolderModSeq); err != nil {
+		return err
+	}
+	root, _, err := o.Quota.Find(to)
+	if err != nil {
+		return err
+	}
+	commit := func() error {
+		return o.List.Update(func(tx *mboxlist.Tx) error {
+			if to == was.Name {
+				return tx.Put(&moved)
+			}
+			return tx.Rename(was.Name, &moved)
+		})
+	}
+	switch {
+	case e.Is(mboxlist.FlagIntermediate):
+		err = commit()
+	case o.Mailboxes.SameFiles(&was, &moved):
+		if err = commit(); err == nil {
+			err = o.Mailboxes.Rename(ctx, &moved, string(root))
+		}
+	default:
+		err = o.Mailboxes.Move(ctx, &was, &moved, string(root), commit)
+	}
+	if err != nil {
+		return err
+	}
+	*e = moved
+	o.tell(&was)
+	o.tell(&moved)
+	return nil
+}

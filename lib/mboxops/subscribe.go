@@ -1,0 +1,31 @@
+package mboxops
+
+import (
+	"context"
+	"fmt"
+
+	"gocyrus/lib/acl"
+	"gocyrus/lib/mboxname"
+	"gocyrus/lib/subs"
+)
+
+// User is whose per-user files are meant.
+func (o *Ops) User(userid string) subs.User {
+	return subs.User{ID: userid, InboxID: o.InboxID(userid)}
+}
+
+// Subscribe subscribes the caller to a mailbox, or ends that. Ending it is
+// possible for any name; beginning it only for mailboxes that the caller may
+// look up, unless the site lets any name be subscribed to.
+func (o *Ops) Subscribe(_ context.Context, who *Who, n mboxname.Name, on bool) error {
+	if on && !o.opt.AllSubscribed {
+		e, rights, err := o.seenBy(who, n)
+		if err != nil {
+			return err
+		}
+		if rights&acl.Lookup == 0 && !who.Admin {
+			return fmt.Errorf("%s: %w", e.Name, ErrNotFound)
+		}
+	}
+	return o.Subs.Set(o.User(who.UserID), n, on)
+}
