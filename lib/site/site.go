@@ -1,0 +1,129 @@
+// Package site opens the stores of one installation, all that its
+// configuration names, once for a process.
+//
+// Every daemon and tool comes by its stores here, so that there is one place
+// that knows which option names the engine and the path of which database, and
+// which sinks hear of changes.
+package site
+
+import (
+	"errors"
+	"path/filepath"
+
+	"gocyrus/lib/annotate"
+	"gocyrus/lib/change"
+	"gocyrus/lib/config"
+	"gocyrus/lib/cyrusdb"
+	"gocyrus/lib/cyrusdb/kv"
+	"gocyrus/lib/cyrusdb/quotalegacy"
+	"gocyrus/lib/idle"
+	"gocyrus/lib/mailbox"
+	"gocyrus/lib/mboxlist"
+	"gocyrus/lib/mboxname"
+	"gocyrus/lib/mboxops"
+	"gocyrus/lib/partlist"
+	"gocyrus/lib/quota"
+	"gocyrus/lib/seen"
+	"gocyrus/lib/subs"
+)
+
+// Site is the stores of an installation. All are safe for concurrent use.
+type Site struct {
+	Config      *config.Config
+	Namespace   *mboxname.Namespace
+	Layout      *mboxname.Layout
+	Partitions  *partlist.List
+	List        *mboxlist.List
+	Mailboxes   *mailbox.Store
+	Quota       *quota.DB
+	Subs        *subs.Store
+	Seen        *seen.Store
+	Annotations *annotate.DB
+	Ops         *mboxops.Ops
+	Idle        *idle.Hub
+}
+
+// Open opens the stores. The configuration must name a partition.
+func Open(cfg *config.Config) (*Site, error) {
+	if err := cfg.RequirePartitions(); err != nil {
+		return nil, err
+	}
+	mboxname.DeletedPrefix = cfg.Str("deletedprefix")
+	s := &Site{
+		Config:     cfg,
+		Namespace:  mboxname.NamespaceFrom(cfg),
+		Layout:     mboxname.LayoutFrom(cfg),
+		Partitions: partlist.New(partlist.OptionsFrom(cfg)),
+		Idle:       idle.New(idle.OptionsFrom(cfg)),
+	}
+	s.Subs = subs.New(s.Layout, opener(cfg.Str("subscription_db")))
+	s.Seen = seen.New(s.Layout, opener(cfg.Str("seenstate_db")))
+	if err := s.openShared(cfg); err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
+	sinks := []change.Sink{change.Func(func(c *change.Commit) { s.Idle.Notify(c.UniqueID) })}
+	s.Mailboxes = mailbox.NewStore(mailbox.OptionsFrom(cfg), s.List, s.Quota, sinks...)
+	s.Ops = mboxops.New(mboxops.OptionsFrom(cfg), mboxops.Stores{
+		List: s.List, Mailboxes: s.Mailboxes, Quota: s.Quota, Subs: s.Subs, Seen: s.Seen,
+		Annotations: s.Annotations, Partitions: s.Partitions, Layout: s.Layout,
+	}, sinks...)
+	return s, nil
+}
+
+// openShared opens the databases that all users share.
+func (s *Site) openShared(cfg *config.Config) (err error) {
+	if s.List, err = mboxlist.Open(mboxlist.OptionsFrom(cfg)); err != nil {
+		return err
+	}
+	quotas, err := openQuota(cfg)
+	if err != nil {
+		return err
+	}
+	s.Quota = quota.NewDB(quotas)
+	annotations, err := cyrusdb.Open(cfg.Str("annotation_db"), path(cfg, "annotation_db_path", "annotations.db"), kv.Create)
+	if err != nil {
+		return err
+	}
+	s.Annotations = annotate.NewDB(annotations)
+	return nil
+}
+
+func openQuota(cfg *config.Config) (kv.DB, error) {
+	kind := cfg.Str("quota_db")
+	if kind == "quotalegacy" {
+		// Not one file but a tree below configdirectory.
+		return quotalegacy.New(cfg.Dir(), cfg.Bool("fulldirhash"), kv.Create), nil
+	}
+	return cyrusdb.Open(kind, path(cfg, "quota_db_path", "quotas.db"), kv.Create)
+}
+
+// path is where an option puts a database, or its place in configdirectory.
+func path(cfg *config.Config, option, name string) string {
+	if p := cfg.Str(option); p != "" {
+		return p
+	}
+	return filepath.Join(cfg.Dir(), name)
+}
+
+func opener(kind string) func(string, kv.Flags) (kv.DB, error) {
+	return func(path string, flags kv.Flags) (kv.DB, error) { return cyrusdb.Open(kind, path, flags) }
+}
+
+// Close gives up what is open. What was acknowledged is durable without.
+func (s *Site) Close() error {
+	if s.Mailboxes != nil {
+		s.Mailboxes.Close()
+	}
+	s.Idle.Close()
+	var errs []error
+	if s.Annotations != nil {
+		errs = append(errs, s.Annotations.Close())
+	}
+	if s.Quota != nil {
+		errs = append(errs, s.Quota.Close())
+	}
+	if s.List != nil {
+		errs = append(errs, s.List.Close())
+	}
+	return errors.Join(errs...)
+}
