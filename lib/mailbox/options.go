@@ -1,9 +1,6 @@
 package mailbox
 
 import (
-	"strconv"
-	"strings"
-
 	"gocyrus/lib/config"
 	"gocyrus/lib/indexfile"
 	"gocyrus/lib/mboxname"
@@ -74,10 +71,8 @@ func OptionsFrom(cfg *config.Config) Options {
 	case "semidelayed":
 		o.Expunge = ExpungeSemidelayed
 	}
-	if s, ok := cfg.Extra("index_version"); ok {
-		if v, err := strconv.ParseUint(strings.TrimSpace(s), 10, 32); err == nil && indexfile.Writable(uint32(v)) {
-			o.IndexVersion = uint32(v)
-		}
+	if v := cfg.Int("index_version"); v > 0 && indexfile.Writable(uint32(v)) {
+		o.IndexVersion = uint32(v)
 	}
 	for _, p := range cfg.Partitions() {
 		o.Partitions[p.Name] = partitionFrom(cfg, p)
