@@ -21,8 +21,8 @@ func (o *Ops) Implicit() acl.Rights { return o.opt.Implicit }
 
 // SetACL changes what an identifier may do to a mailbox. rights is as SETACL
 // has it: letters, "+" and letters to add, "-" and letters to take, "" to
-// delete the entry. The list in mailboxes.db changes first, its copy in
-// cyrus.header follows.
+// delete the entry. The copy in cyrus.header changes first, mailboxes.db, which
+// is what counts, last.
 func (o *Ops) SetACL(ctx context.Context, who *Who, n mboxname.Name, identifier, rights string) error {
 	mode, letters := acl.Replace, rights
 	switch {
@@ -90,15 +90,17 @@ func (o *Ops) putACL(ctx context.Context, e *mboxlist.Entry, list string) error 
 	if list == e.ACL {
 		return nil
 	}
-	var err error
+	// The mailbox's own modseq rises, so that clients with CONDSTORE look again.
+	err := o.update(ctx, e, func(tx *mailbox.Tx) (err error) {
+		tx.SetACL(list)
+		e.FolderModSeq, err = tx.TouchModSeq()
+		return err
+	})
+	if err != nil {
+		return err
+	}
 	e.ACL, e.MTime = list, 0
-	if e.FolderModSeq, err = o.Mailboxes.NextFolderModSeq(e, e.FolderModSeq); err != nil {
-		return err
-	}
 	if err := o.List.Update(func(tx *mboxlist.Tx) error { return tx.Put(e) }); err != nil {
-		return err
-	}
-	if err := o.update(ctx, e, func(tx *mailbox.Tx) error { tx.SetACL(list); return nil }); err != nil {
 		return err
 	}
 	o.tell(e)
