@@ -1,0 +1,168 @@
+package imapserver
+
+import (
+	"errors"
+	"io"
+	"time"
+
+	"github.com/emersion/go-imap/v2"
+
+	"gocyrus/lib/acl"
+	"gocyrus/lib/imapwire"
+	"gocyrus/lib/index"
+	"gocyrus/lib/indexfile"
+	"gocyrus/lib/mailbox"
+	"gocyrus/lib/message"
+	"gocyrus/lib/spool"
+	"gocyrus/lib/stage"
+)
+
+// arrival is one message that has come in.
+type arrival struct {
+	flags []imap.Flag
+	date  time.Time // zero: now
+	file  *spool.File
+	msg   *message.Message
+	uid   uint32
+}
+
+var (
+	errAppendFlag    = imapwire.Bad("Invalid flag in Append command")
+	errAppendSpace   = imapwire.Bad("Missing space after flag list in Append command")
+	errAppendDate    = imapwire.Bad("Invalid date-time in Append command")
+	errAppendMissing = imapwire.Bad("Missing required argument to Append command")
+	errAppendZero    = imapwire.No("Zero-length message literal")
+	errAppendMany    = imapwire.No("[TOOBIG] Too many messages in Append command")
+)
+
+// maxArrivals bounds the messages of one command: each holds a file open.
+const maxArrivals = 256
+
+// one reads one message: flags and date, if they are there, and the literal.
+func (in *incoming) one(p *imapwire.Parser) error {
+	if len(in.list) >= maxArrivals {
+		return errAppendMany
+	}
+	in.list = append(in.list, arrival{})
+	a := &in.list[len(in.list)-1]
+	b, err := p.Peek()
+	if err != nil {
+		return err
+	}
+	if b == '(' {
+		if a.flags, err = p.Flags("Append"); err != nil {
+			return appendError(err, errAppendFlag)
+		}
+		if err := p.SP(); err != nil {
+			return appendError(err, errAppendSpace)
+		}
+		if b, err = p.Peek(); err != nil {
+			return err
+		}
+	}
+	if b == '"' {
+		if err := a.readDate(p); err != nil {
+			return err
+		}
+	}
+	return in.literal(p, a)
+}
+
+func (a *arrival) readDate(p *imapwire.Parser) error {
+	s, err := p.String()
+	if err != nil {
+		return appendError(err, errAppendDate)
+	}
+	var ok bool
+	if a.date, ok = imapwire.ParseDateTime(s); !ok {
+		return errAppendDate
+	}
+	return appendError(p.SP(), errAppendMissing)
+}
+
+// appendError gives a syntax error the words of this command.
+func appendError(err, words error) error {
+	if errors.As(err, new(imapwire.Bad)) {
+		return words
+	}
+	return err
+}
+
+// literal reads the message into its file. One that cannot be stored is read all
+// the same: the stream must stay in step.
+func (in *incoming) literal(p *imapwire.Parser, a *arrival) error {
+	binary, err := p.Accept('~')
+	if err != nil {
+		return err
+	}
+	l, err := p.LiteralHeader()
+	if err != nil {
+		var fatal imapwire.Fatal
+		if errors.As(err, &fatal) || errors.Is(err, io.EOF) || isFatal(err) {
+			return err
+		}
+		return errAppendMissing
+	}
+	opts := in.s.srv.opts.Spool
+	switch {
+	case l.Size == 0:
+		return in.refuse(p, l, errAppendZero)
+	case l.Size > in.s.srv.opts.MaxMessage:
+		return in.refuse(p, l, appendRefusal(spool.ErrTooBig))
+	}
+	if err := p.Invite(l); err != nil {
+		return err
+	}
+	if in.refused != nil {
+		return p.Conn().CopyN(io.Discard, l.Size)
+	}
+	opts.Binary = binary
+	a.file = spool.New(in.dir, spool.Append, opts)
+	if err := p.Conn().CopyN(a.file, l.Size); err != nil {
+		if isFatal(err) {
+			return err
+		}
+		in.refused = appendRefusal(err)
+		return nil
+	}
+	if a.msg, err = a.file.Finish(); err != nil {
+		in.refused = appendRefusal(err)
+	}
+	return nil
+}
+
+// refuse turns a literal down.
+func (in *incoming) refuse(p *imapwire.Parser, l imapwire.Literal, why error) error {
+	if err := p.RefuseLiteral(l); err != nil {
+		return err
+	}
+	return why
+}
+
+// append is what the mailbox is given: with the flags that the user may set
+// there. With inRecord \Seen is one of them.
+func (a *arrival) append(r acl.Rights, inRecord bool) mailbox.Append {
+	sys, keywords := splitFlags(a.flags)
+	if !inRecord {
+		sys &^= indexfile.Seen
+	}
+	m := mailbox.Append{File: a.file.Name(), Message: a.msg, Flags: sys & index.Settable(r)}
+	if r&acl.Write != 0 {
+		m.UserFlags = keywords
+	}
+	if !a.date.IsZero() {
+		m.InternalDate = uint32(max(a.date.Unix(), 0))
+	}
+	return m
+}
+
+func (a *arrival) seen() bool {
+	sys, _ := splitFlags(a.flags)
+	return sys&indexfile.Seen != 0
+}
+
+// stageDir is where messages for a mailbox are staged.
+func (srv *Server) stageDir(m *mailbox.Mailbox) (string, error) {
+	e := m.Entry()
+	return stage.New(srv.store).DirOf(e.Partition)
+}

@@ -1,0 +1,97 @@
+package imapserver
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/emersion/go-imap/v2"
+
+	"gocyrus/lib/acl"
+	"gocyrus/lib/imapwire"
+	"gocyrus/lib/index"
+	"gocyrus/lib/mailbox"
+)
+
+// errNoMessage is the error of a set of numbers that names no message.
+var errNoMessage = imapwire.No("No matching messages")
+
+// copy is COPY, MOVE (RFC 6851), Cyrus's XMOVE and their UID forms.
+func (s *session) copy(p *imapwire.Parser) error {
+	uid := s.byUID()
+	move := strings.HasSuffix(strings.ToLower(s.name), "move")
+	if err := p.SP(); err != nil {
+		return err
+	}
+	set, err := p.NumSetSP(uid)
+	if err != nil {
+		return err
+	}
+	name, err := p.AString()
+	if err != nil {
+		return err
+	}
+	if err := p.EOL(); err != nil {
+		return err
+	}
+	if err := s.present(); err != nil {
+		return err
+	}
+	if uid {
+		c, err := s.refresh(false)
+		if err != nil {
+			return err
+		}
+		if err := s.tell(c, tellHow{uid: true}); err != nil {
+			return err
+		}
+	}
+	t, done, err := s.target(name)
+	if err != nil {
+		return err
+	}
+	defer done()
+	copied, err := s.copyTo(set, t, move)
+	if errors.Is(err, index.ErrNoMessage) {
+		if uid || imap.IsSearchRes(set) {
+			return s.sendUpdates(uid)
+		}
+		return errNoMessage
+	}
+	if errors.Is(err, mailbox.ErrGone) {
+		return errExpungeIssued
+	}
+	if err != nil {
+		return err
+	}
+	return s.answerCopy(copied, t, uid, move)
+}
+
+func (s *session) copyTo(set imap.NumSet, t index.Target, move bool) (*index.Copied, error) {
+	nums := s.sel.idx.Resolve(set, s.sel.saved)
+	if move {
+		return s.sel.idx.Move(s.ctx, nums, t)
+	}
+	return s.sel.idx.Copy(s.ctx, nums, t)
+}
+
+// answerCopy tells the new UIDs, unless the user may not read there (RFC 4315
+// section 3), and what changed here.
+func (s *session) answerCopy(c *index.Copied, t index.Target, uid, move bool) error {
+	text := "Completed"
+	if t.Who.Rights&acl.Read != 0 {
+		text = fmt.Sprintf("[COPYUID %d %s %s] Completed", c.UIDValidity,
+			c.From, c.To)
+	}
+	if move {
+		// RFC 6851 section 4.3: before the EXPUNGEs.
+		s.untagged("OK ", text)
+	} else {
+		s.text = text
+	}
+	changes, err := s.refresh(!uid && !move)
+	if err != nil {
+		return err
+	}
+	return s.tell(changes, tellHow{uid: uid})
+}

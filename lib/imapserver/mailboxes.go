@@ -1,0 +1,33 @@
+package imapserver
+
+// mailboxCommands are the commands about mailboxes that need none selected.
+var mailboxCommands = map[string]command{
+	"List":   {in: signedIn, run: (*session).list},   // RFC 9051 section 6.3.9
+	"Lsub":   {in: signedIn, run: (*session).lsub},   // RFC 3501 section 6.3.9
+	"Xlist":  {in: signedIn, run: (*session).xlist},  // RFC 6154's forerunner
+	"Rlist":  {in: signedIn, run: (*session).rlist},  // RFC 2193
+	"Rlsub":  {in: signedIn, run: (*session).lsub},   // RFC 2193
+	"Status": {in: signedIn, run: (*session).status}, // RFC 9051 section 6.3.11
+
+	"Create":      {in: signedIn, run: (*session).create, how: change},
+	"Delete":      {in: signedIn, run: (*session).delete, how: change},
+	"Rename":      {in: signedIn, run: (*session).rename, how: change},
+	"Xrename":     {in: signedIn, run: (*session).xrename, how: change},
+	"Subscribe":   {in: signedIn, run: (*session).subscribe, how: change},
+	"Unsubscribe": {in: signedIn, run: (*session).unsubscribe, how: change},
+	"Localcreate": {in: signedIn, run: (*session).create, how: change},
+	"Localdelete": {in: signedIn, run: (*session).delete, how: change},
+
+	"Getacl":     {in: signedIn, run: (*session).getACL}, // RFC 4314
+	"Setacl":     {in: signedIn, run: (*session).setACL, how: change},
+	"Deleteacl":  {in: signedIn, run: (*session).deleteACL, how: change},
+	"Listrights": {in: signedIn, run: (*session).listRights},
+	"Myrights":   {in: signedIn, run: (*session).myRights},
+
+	"Getmetadata": {in: signedIn, run: (*session).getMetadata}, // RFC 5464
+	"Setmetadata": {in: signedIn, run: (*session).setMetadata, how: change},
+
+	"Getquota":     {in: signedIn, run: (*session).getQuota}, // RFC 9208
+	"Getquotaroot": {in: signedIn, run: (*session).getQuotaRoot},
+	"Setquota":     {in: signedIn, run: (*session).setQuota, how: change},
+}

@@ -1,0 +1,294 @@
+package imapserver
+
+import (
+	"errors"
+	"math"
+	"strings"
+
+	"gocyrus/lib/imapwire"
+	"gocyrus/lib/log"
+	"gocyrus/lib/mboxlist"
+	"gocyrus/lib/mboxname"
+	"gocyrus/lib/mboxops"
+)
+
+// create is CREATE: with a partition, from administrators, or a list of
+// parameters (RFC 4466, RFC 6154). LOCALCREATE is the same as long as no Murder
+// has to hear of the one and not of the other.
+func (s *session) create(p *imapwire.Parser) error {
+	name, err := p.SPAString()
+	if err != nil {
+		return err
+	}
+	var params mboxops.CreateParams
+	if more, err := p.Accept(' '); err != nil {
+		return err
+	} else if more {
+		if err := readCreate(p, &params); err != nil {
+			return err
+		}
+	}
+	if err := p.EOL(); err != nil {
+		return err
+	}
+	if params.Partition != "" && !s.admin {
+		return errPermission
+	}
+	n, err := s.internal(name)
+	if err != nil {
+		return err
+	}
+	e, err := s.srv.ops.Create(s.ctx, s.asker(), n, params)
+	if err != nil {
+		// RFC 6154 section 3 has a response code for CREATE alone.
+		if errors.Is(err, mboxops.ErrUseConflict) || errors.Is(err, mboxops.ErrBadUse) {
+			return imapwire.No("[USEATTR] " + strings.TrimPrefix(s.replyTo(err), "NO "))
+		}
+		return err
+	}
+	s.text = "[MAILBOXID (" + e.UniqueID + ")] Completed" // RFC 8474 section 4.1
+	return nil
+}
+
+// maxUses bounds the words of one list of parameters.
+const maxUses = 100
+
+// readCreate reads what follows the name.
+func readCreate(p *imapwire.Parser, params *mboxops.CreateParams) error {
+	bad := imapwire.Bad("Invalid partition name in " + p.Command())
+	open, err := p.Accept('(')
+	if err != nil {
+		return err
+	}
+	if !open {
+		w, _, err := p.Word()
+		// "server!partition" names a server of a Murder; there is one here.
+		params.Partition = w[strings.LastIndexByte(w, '!')+1:]
+		return err
+	}
+	for {
+		key, _, err := p.Word()
+		if err != nil {
+			return err
+		}
+		if ok, err := p.Accept(' '); err != nil || !ok {
+			return firstOf(err, bad)
+		}
+		if err := readCreateParam(p, strings.ToUpper(key), params, bad); err != nil {
+			return err
+		}
+		if more, err := p.Accept(' '); err != nil {
+			return err
+		} else if more {
+			continue
+		}
+		if ok, err := p.Accept(')'); err != nil || !ok {
+			return firstOf(err, bad)
+		}
+		return nil
+	}
+}
+
+// readCreateParam reads one value, a word or a list of some. Parameters that
+// nobody knows are taken and forgotten, as by Cyrus.
+func readCreateParam(p *imapwire.Parser, key string, params *mboxops.CreateParams, bad error) error {
+	var words []string
+	open, err := p.Accept('(')
+	if err != nil {
+		return err
+	}
+	for {
+		w, _, err := p.Word()
+		if err != nil {
+			return err
+		}
+		if words = append(words, w); len(words) > maxUses {
+			return bad
+		}
+		if !open {
+			break
+		}
+		if more, err := p.Accept(' '); err != nil {
+			return err
+		} else if more {
+			continue
+		}
+		if ok, err := p.Accept(')'); err != nil || !ok {
+			return firstOf(err, bad)
+		}
+		break
+	}
+	switch key {
+	case "PARTITION":
+		params.Partition = words[0]
+	case "USE":
+		params.SpecialUse = words
+	case "TYPE":
+		if words[0] != "" {
+			params.Kind = words[0][0] | 0x20
+		}
+	case "UIDVALIDITY":
+		if n, ok := number(words[0], math.MaxUint32); ok {
+			params.UIDValidity = uint32(n)
+		}
+	}
+	return nil
+}
+
+func number(s string, max uint64) (n uint64, ok bool) {
+	for i := range len(s) {
+		d := uint64(s[i]) - '0'
+		if d > 9 || n > (max-d)/10 {
+			return 0, false
+		}
+		n = n*10 + d
+	}
+	return n, s != ""
+}
+
+// delete is DELETE, and LOCALDELETE.
+func (s *session) delete(p *imapwire.Parser) error {
+	name, err := p.SPAString()
+	if err != nil {
+		return err
+	}
+	if err := p.EOL(); err != nil {
+		return err
+	}
+	n, err := s.internal(name)
+	if err != nil {
+		return mboxlist.ErrNotFound
+	}
+	return s.srv.ops.Delete(s.ctx, s.asker(), n, mboxops.DeleteParams{})
+}
+
+// rename is RENAME old new [partition]; xrename tells of each mailbox as it
+// goes, as 3.6 did in RENAME too.
+func (s *session) rename(p *imapwire.Parser) error { return s.renameMailbox(p, false) }
+
+func (s *session) xrename(p *imapwire.Parser) error { return s.renameMailbox(p, true) }
+
+func (s *session) renameMailbox(p *imapwire.Parser, tell bool) error {
+	from, err := p.SPAString()
+	if err != nil {
+		return err
+	}
+	to, err := p.SPAString()
+	if err != nil {
+		return err
+	}
+	var params mboxops.RenameParams
+	if more, err := p.Accept(' '); err != nil {
+		return err
+	} else if more {
+		if params.Partition, _, err = p.Word(); err != nil {
+			return err
+		}
+		if !imapwire.IsAtom(params.Partition) {
+			return imapwire.Bad("Invalid partition name in " + p.Command())
+		}
+	}
+	if err := p.EOL(); err != nil {
+		return err
+	}
+	old, err := s.internal(from)
+	if err != nil {
+		return mboxlist.ErrNotFound
+	}
+	fresh, err := s.internal(to)
+	if err != nil {
+		return err
+	}
+	if params.Partition != "" && !s.admin {
+		return errPermission
+	}
+	if tell {
+		params.Progress = s.tellRename
+	}
+	if old.IsInbox() && s.owns(old) && old != fresh {
+		return s.emptyInbox(fresh, params)
+	}
+	return s.srv.ops.Rename(s.ctx, s.asker(), old, fresh, params)
+}
+
+func (s *session) tellRename(from, to mboxname.Name) {
+	b := append(s.in.Scratch(), "* OK rename "...)
+	b = s.mailbox(b, s.external(from))
+	b = s.mailbox(append(b, ' '), s.external(to))
+	s.in.Commit(append(b, "\r\n"...))
+}
+
+func (s *session) subscribe(p *imapwire.Parser) error   { return s.setSubscribed(p, true) }
+func (s *session) unsubscribe(p *imapwire.Parser) error { return s.setSubscribed(p, false) }
+
+// setSubscribed is SUBSCRIBE and UNSUBSCRIBE. The old form with a namespace
+// word, "SUBSCRIBE MAILBOX x", is still read.
+func (s *session) setSubscribed(p *imapwire.Parser, on bool) error {
+	name, err := p.SPAString()
+	if err != nil {
+		return err
+	}
+	if more, err := p.Accept(' '); err != nil {
+		return err
+	} else if more {
+		if !strings.EqualFold(name, "mailbox") {
+			return imapwire.Bad("Invalid " + p.Command() + " subcommand")
+		}
+		if name, err = p.AString(); err != nil {
+			return err
+		}
+	}
+	if err := p.EOL(); err != nil {
+		return err
+	}
+	n, err := s.internal(name)
+	if err == nil {
+		err = s.srv.ops.Subscribe(s.ctx, s.asker(), n, on)
+	}
+	if errors.Is(err, mboxlist.ErrNotFound) || errors.Is(err, mboxname.ErrBad) {
+		return imapwire.No(p.Command() + ": Mailbox does not exist")
+	}
+	return err
+}
+
+// changeACL is SETACL and DELETEACL.
+func (s *session) changeACL(name, identifier, rights string) error {
+	n, err := s.internal(name)
+	if err != nil {
+		return mboxlist.ErrNotFound
+	}
+	if err := checkRights(strings.TrimLeft(rights, "+-")); err != nil {
+		return err
+	}
+	id := strings.TrimPrefix(identifier, "-")
+	canon, err := s.srv.rules.CanonFor(id, s.user)
+	if err != nil {
+		// An identifier that could be no user is stored as it was written; only
+		// of groups it is known whether they exist.
+		if strings.HasPrefix(id, "group:") || id == "" {
+			return err
+		}
+		canon = id
+	}
+	if id != identifier {
+		canon = "-" + canon
+	}
+	return s.srv.ops.SetACL(s.ctx, s.asker(), n, canon, rights)
+}
+
+// checkRights names the first letter that is no right.
+func checkRights(rights string) error {
+	for _, c := range rights {
+		if !strings.ContainsRune("lrswipkxtecdan"+siteRights, c) {
+			return imapwire.Bad("The " + string(c) + " right is not supported")
+		}
+	}
+	return nil
+}
+
+// autocreate makes the user's INBOX at login, where the site wants that.
+func (s *session) autocreate() {
+	if err := s.srv.ops.Autocreate(s.ctx, s.asker()); err != nil {
+		log.Err("autocreateinbox: %s: %v", s.user, err) // the login stands
+	}
+}

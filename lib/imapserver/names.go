@@ -1,0 +1,111 @@
+package imapserver
+
+import (
+	"errors"
+	"fmt"
+
+	"gocyrus/lib/acl"
+	"gocyrus/lib/charset"
+	"gocyrus/lib/mboxlist"
+	"gocyrus/lib/mboxname"
+)
+
+// place is a mailbox that a command names.
+type place struct {
+	name   mboxname.Name
+	ext    string // as the client sees it
+	entry  *mboxlist.Entry
+	rights acl.Rights // the user's
+}
+
+// errRemote is the error of a mailbox that lives on another server.
+var errRemote = errors.New("mailbox is on another server")
+
+// locate finds the mailbox that a client names. It is the one place that asks
+// where a mailbox lives. A mailbox that the user may not look up does not
+// exist (RFC 4314 section 6), nor does one with an impossible name.
+func (s *session) locate(external string) (*place, error) {
+	n, err := s.internal(external)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", mboxlist.ErrNotFound, err)
+	}
+	return s.place(n)
+}
+
+// place is locate for an internal name.
+func (s *session) place(n mboxname.Name) (*place, error) {
+	e, err := s.srv.list.Lookup(n)
+	if err != nil {
+		return nil, err
+	}
+	if !exists(e) {
+		return nil, mboxlist.ErrNotFound
+	}
+	at := &place{name: n, ext: s.external(n), entry: e, rights: s.rights(n, e.ACL)}
+	if at.rights&acl.Lookup == 0 {
+		return nil, mboxlist.ErrNotFound
+	}
+	if e.Is(mboxlist.FlagRemote) {
+		return nil, errRemote
+	}
+	return at, nil
+}
+
+// exists says whether a record is a mailbox: tombstones, reservations and mere
+// parents are none.
+func exists(e *mboxlist.Entry) bool {
+	return !e.Deleted() && !e.Is(mboxlist.FlagReserved) && !e.Is(mboxlist.FlagIntermediate)
+}
+
+// internal reads a name as the client spells it: modified UTF-7 or, after
+// ENABLE IMAP4rev2, UTF-8.
+func (s *session) internal(external string) (mboxname.Name, error) {
+	if s.enabled&rev2 != 0 {
+		encoded, err := charset.EncodeUTF7(external)
+		if err != nil {
+			return "", mboxname.ErrBad
+		}
+		external = encoded
+	}
+	return s.view.Internal(external)
+}
+
+// external spells a name for the client; a name there is no way to say is shown
+// as it is.
+func (s *session) external(n mboxname.Name) string {
+	if ext, ok := s.view.External(n); ok {
+		return ext
+	}
+	return string(n)
+}
+
+// rights are what the user may do with a mailbox of that name and list: the
+// list's word, for the owner some in any case (option implicit_owner_rights),
+// for administrators to look up and to change the list.
+func (s *session) rights(n mboxname.Name, list string) acl.Rights {
+	r := acl.My(list, s.who.State.Member)
+	if s.owns(n) {
+		r |= s.srv.ownerRights
+	}
+	if s.rules(n) {
+		r |= acl.Lookup | acl.Admin
+	}
+	return r
+}
+
+// owns says whether the mailbox belongs to the user.
+func (s *session) owns(n mboxname.Name) bool { return n.IsUserTree() && n.Owner() == s.user }
+
+// rules says whether the user is an administrator of the mailbox: of its
+// domain, where there are virtual domains.
+func (s *session) rules(n mboxname.Name) bool {
+	return s.admin && (s.who.State.IsGlobalAdmin() || n.Domain() == s.who.State.Domain)
+}
+
+// need fails unless the user has all of the rights on the mailbox.
+func (at *place) need(r acl.Rights) error {
+	if at.rights&r != r {
+		return fmt.Errorf("%s: rights %s of %s: %w", at.name, at.rights, r, errPermission)
+	}
+	return nil
+}
