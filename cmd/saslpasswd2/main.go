@@ -65,6 +65,9 @@ func run(c *cli.Context) error {
 	if err != nil {
 		return complain(c, err)
 	}
+	if err := command.BecomeOwner(path); err != nil {
+		return complain(c, err)
+	}
 	if c.Bool("d") {
 		return complain(c, remove(path, user, realm))
 	}
