@@ -1,0 +1,104 @@
+// Package delivery brings a message into the mailboxes of its recipients: whose
+// an address is, whether he may get mail, which folder it goes to, whether he
+// has it already.
+//
+// A recipient is found and checked by [Deliverer.Resolve] when his address
+// comes, and gets the message by [Deliverer.Deliver], each with a result of his
+// own.
+//
+// The package knows no protocol: its errors are sentinels, of its own and of
+// the stores. Sieve scripts are not run.
+package delivery
+
+import (
+	"context"
+	"errors"
+
+	"gocyrus/lib/auth"
+	"gocyrus/lib/duplicate"
+	"gocyrus/lib/mboxlist"
+	"gocyrus/lib/mboxops"
+	"gocyrus/lib/site"
+	"gocyrus/lib/stage"
+)
+
+// The errors that a recipient may have beside those of mailbox and quota.
+var (
+	// ErrNotFound is an address without a mailbox, or one that the sender must
+	// not know of.
+	ErrNotFound = mboxlist.ErrNotFound
+	// ErrPermission is a shared folder that the sender may not post to.
+	ErrPermission = mboxops.ErrPermission
+	// ErrDenied is a user whom user_deny.db keeps from this service.
+	ErrDenied = errors.New("access to this service has been blocked")
+	// ErrRemote is a mailbox on another server.
+	ErrRemote = errors.New("mailbox is on another server")
+	// ErrMoving is a mailbox that is being moved or made.
+	ErrMoving = errors.New("mailbox has been moved to another server")
+)
+
+// Deliverer delivers for one process. It is safe for concurrent use.
+type Deliverer struct {
+	opts  Options
+	site  *site.Site
+	stage *stage.Stager
+	rules *auth.Rules
+	dups  *duplicate.DB // nil without duplicate suppression
+	deny  func(user, service string) bool
+}
+
+// Parts are what a Deliverer works on beside a site's stores. Duplicates may be
+// nil, for none are looked for then, and so may Deny.
+type Parts struct {
+	Rules      *auth.Rules
+	Duplicates *duplicate.DB
+	Deny       func(user, service string) bool
+}
+
+// New is a Deliverer for a site. The parts are closed by whoever made them.
+func New(o Options, st *site.Site, p Parts) *Deliverer {
+	d := &Deliverer{opts: o, site: st, stage: stage.New(st.Mailboxes), rules: p.Rules, dups: p.Duplicates, deny: p.Deny}
+	if d.deny == nil {
+		d.deny = func(string, string) bool { return false }
+	}
+	return d
+}
+
+// Sender is who posts: rights on shared folders and on folders of users are
+// his. A nil Sender is nobody, who has what "anyone" has.
+type Sender = auth.State
+
+// Recipient is an address that was found good.
+type Recipient struct {
+	Address
+	entry       *mboxlist.Entry // of Top
+	IgnoreQuota bool
+}
+
+// Envelope is what is said of a recipient before his address.
+type Envelope struct {
+	Sender      *Sender
+	Size        int64 // announced, in octets; 0 is not known
+	IgnoreQuota bool
+}
+
+// Resolve finds the recipient of an address, given without angle brackets. One
+// that is not found is lmtp_catchall_mailbox's, if there is that. An INBOX that
+// the site makes on delivery is made.
+func (d *Deliverer) Resolve(ctx context.Context, addr string, e Envelope) (*Recipient, error) {
+	rc := &Recipient{Address: d.address(addr), IgnoreQuota: e.IgnoreQuota}
+	err := d.verify(ctx, rc, e)
+	if err != nil && d.opts.CatchAll != "" {
+		rc.Address = Address{User: d.opts.CatchAll}
+		err = d.verify(ctx, rc, e)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return rc, nil
+}
+
+// Stage is the directory in which a message to the recipient is best spooled.
+func (d *Deliverer) Stage(rc *Recipient) (string, error) {
+	return d.stage.DirOf(rc.entry.Partition)
+}
