@@ -30,6 +30,10 @@ func (p *parser) parseAddresses(n *node, f field) []address {
 	if !ok {
 		return nil
 	}
+	if p.text == nil {
+		// An empty text is not NIL: a slice of a nil one would be.
+		p.text = make([]byte, 0, 256)
+	}
 	first := len(p.addrs)
 	a := addressParser{src: h[:fieldEnd(h, 0)], text: p.text, list: p.addrs, max: first + maxAddresses}
 	a.run()

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -190,6 +191,19 @@ func TestEncodeBinary(t *testing.T) {
 	}
 	if got := EncodeBinary(want, DefaultOptions()); got != nil {
 		t.Errorf("a second time: %q", got)
+	}
+}
+
+// A parser that was used before gives what a new one gives.
+func TestFirstParse(t *testing.T) {
+	b := []byte("From: @, x\r\n\r\n")
+	fresh := func() []byte {
+		parsers = sync.Pool{New: func() any { return new(parser) }}
+		return parse(t, b).Cache
+	}
+	first := fresh()
+	if again := parse(t, b).Cache; !bytes.Equal(again, first) {
+		t.Errorf("first %q\nthen  %q", first, again)
 	}
 }
 
