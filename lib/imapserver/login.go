@@ -3,7 +3,6 @@ package imapserver
 import (
 	"bytes"
 	"context"
-	"encoding/base64"
 	"errors"
 	"fmt"
 	"strings"
@@ -151,65 +150,35 @@ func (s *session) exchange(mech, initial string, has bool) (*saslserver.Identity
 	if err != nil {
 		return nil, err
 	}
-	var response []byte
+	var given *string
 	if has {
-		if response, err = decodeResponse(initial); err != nil {
-			return nil, err
-		}
+		given = &initial
 	}
-	for {
-		challenge, done, err := x.Next(response)
-		if err != nil {
-			return nil, err
-		}
-		if done && challenge == nil {
-			return x.Identity(), nil
-		}
-		if response, err = s.challenge(challenge); err != nil {
-			return nil, err
-		}
-		if done {
-			return x.Identity(), nil
-		}
+	id, err := x.Dialogue(given, s.ask)
+	switch {
+	case errors.Is(err, saslserver.ErrCanceled):
+		err = errCanceled
+	case errors.Is(err, saslserver.ErrBase64):
+		err = &saslserver.Error{Code: saslserver.BadProt, Detail: "bad base64"}
 	}
+	return id, err
 }
 
-// maxResponse bounds one response of the client, in base64.
-const maxResponse = 64 << 10
-
-// challenge sends a challenge and reads the response.
-func (s *session) challenge(challenge []byte) ([]byte, error) {
-	b := append(s.in.Scratch(), "+ "...)
-	b = base64.StdEncoding.AppendEncode(b, challenge)
-	s.in.Commit(append(b, "\r\n"...))
+// ask sends a challenge and reads the response.
+func (s *session) ask(challenge string) (string, error) {
+	s.in.Commit(append(append(append(s.in.Scratch(), "+ "...), challenge...), "\r\n"...))
 	if err := s.in.Wait(s.srv.opts.Timeout); err != nil {
-		return nil, err
+		return "", err
 	}
-	line, err := s.in.AppendUntil(nil, &untilLF, maxResponse)
+	line, err := s.in.AppendUntil(nil, &untilLF, saslserver.MaxResponse)
 	if err != nil {
-		return nil, err
+		return "", err
 	}
 	s.in.ReadByte()
-	line = bytes.TrimSuffix(line, []byte("\r"))
-	if string(line) == "*" {
-		return nil, errCanceled
-	}
-	return decodeResponse(string(line))
+	return string(bytes.TrimSuffix(line, []byte("\r"))), nil
 }
 
 var untilLF = [256]bool{'\n': true}
-
-// decodeResponse reads base64; "=" is the empty response (RFC 4959 section 3).
-func decodeResponse(s string) ([]byte, error) {
-	if s == "=" {
-		return []byte{}, nil
-	}
-	b, err := base64.StdEncoding.DecodeString(s)
-	if err != nil {
-		return nil, &saslserver.Error{Code: saslserver.BadProt, Detail: "bad base64"}
-	}
-	return b, nil
-}
 
 // refuse logs a login that failed, waits, and gives the words for the client.
 func (s *session) refuse(user, mech string, err error, prefix string) error {

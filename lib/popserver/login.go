@@ -2,7 +2,6 @@ package popserver
 
 import (
 	"context"
-	"encoding/base64"
 	"errors"
 	"strings"
 	"time"
@@ -165,9 +164,9 @@ func (s *session) auth(arg string) error {
 	switch {
 	case err == nil:
 		return s.signIn(id, mech)
-	case errors.Is(err, errCanceled):
+	case errors.Is(err, saslserver.ErrCanceled):
 		s.reply("-ERR [AUTH] Client canceled authentication")
-	case errors.Is(err, errBase64):
+	case errors.Is(err, saslserver.ErrBase64):
 		s.reply("-ERR [AUTH] authenticating: bad protocol / cancel")
 	case errors.As(err, new(*saslserver.Error)):
 		log.Notice("%s", saslserver.LogBadLogin(saslserver.FormPOP, s.event("", mech), err))
@@ -179,64 +178,30 @@ func (s *session) auth(arg string) error {
 	return nil
 }
 
-var (
-	errCanceled = errors.New("client canceled authentication")
-	errBase64   = errors.New("response is not base64")
-)
-
 // exchange carries a mechanism out.
 func (s *session) exchange(mech, initial string, has bool) (*saslserver.Identity, error) {
 	x, err := s.srv.sasl.Start(s.ctx, mech, s.connState())
 	if err != nil {
 		return nil, err
 	}
-	var response []byte
-	if has {
-		if response, err = decode(initial); err != nil {
-			return nil, err
-		}
-	}
-	for {
-		challenge, done, err := x.Next(response)
-		if err != nil {
-			return nil, err
-		}
-		if done && challenge == nil {
-			return x.Identity(), nil
-		}
-		s.reply("+ ", base64.StdEncoding.EncodeToString(challenge))
-		line, err := s.r.Line(maxResponse)
-		if errors.Is(err, smtpwire.ErrLong) {
-			return nil, errBase64
-		}
-		if err != nil {
-			return nil, err
-		}
-		if string(line) == "*" {
-			return nil, errCanceled
-		}
-		if done {
-			return x.Identity(), nil
-		}
-		if response, err = decode(string(line)); err != nil {
-			return nil, err
-		}
-	}
+	return x.Dialogue(initialResponse(initial, has), s.ask)
 }
 
-// maxResponse bounds one response of the client, in octets of base64.
-const maxResponse = 32 << 10
+func initialResponse(initial string, has bool) *string {
+	if !has {
+		return nil
+	}
+	return &initial
+}
 
-// decode reads a response; "=" stands for an empty one (RFC 5034 section 4).
-func decode(s string) ([]byte, error) {
-	if s == "=" {
-		return []byte{}, nil
+// ask sends a challenge and reads the response.
+func (s *session) ask(challenge string) (string, error) {
+	s.reply("+ ", challenge)
+	line, err := s.r.Line(saslserver.MaxResponse)
+	if errors.Is(err, smtpwire.ErrLong) {
+		err = saslserver.ErrBase64
 	}
-	b, err := base64.StdEncoding.DecodeString(s)
-	if err != nil {
-		return nil, errBase64
-	}
-	return b, nil
+	return string(line), err
 }
 
 // signIn opens the maildrop of a user who has proved who he is, and answers.
