@@ -108,7 +108,7 @@ func (l *Layout) SieveUserDir(userid, inboxID string) string {
 	if i := strings.LastIndexByte(userid, '@'); i >= 0 {
 		local, dom = userid[:i], userid[i+1:]
 	}
-	local = strings.ReplaceAll(strings.ReplaceAll(local, "/", "^"), ".", "^")
+	local = strings.ReplaceAll(local, "/", "^")
 	return filepath.Join(l.SieveDir, l.domainPath(dom, true), string(l.hash(local)), local)
 }
 
