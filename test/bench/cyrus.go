@@ -1,0 +1,164 @@
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+)
+
+// cyrusSite is a Cyrus installation, the real one or ours: the two read the
+// same configuration.
+type cyrusSite struct {
+	*site
+	master string // the master program
+	bin    string // where imapd, lmtpd, pop3d and the tools are
+	about  string
+}
+
+// realCyrus is the installed Cyrus of Debian.
+func realCyrus(under string) (server, error) {
+	s, err := newSite("cyrus", under)
+	if err != nil {
+		return nil, err
+	}
+	out, err := exec.Command("dpkg-query", "-W", "-f", "${Version}", "cyrus-imapd").Output()
+	if err != nil {
+		return nil, fmt.Errorf("the packages cyrus-imapd, cyrus-pop3d and cyrus-admin are needed: %w", err)
+	}
+	return &cyrusSite{site: s, master: "/usr/sbin/cyrmaster", bin: "/usr/lib/cyrus/bin", about: "Cyrus " + string(out)}, nil
+}
+
+// ourCyrus is gocyrus from the directory bin. The programs are copied, so that
+// a build meanwhile changes nothing and the user cyrus can reach them.
+func ourCyrus(under, bin string) (server, error) {
+	s, err := newSite("ours", under)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.own("bin"); err != nil {
+		return nil, err
+	}
+	programs, err := filepath.Glob(filepath.Join(bin, "*"))
+	if err != nil {
+		return nil, err
+	}
+	for _, p := range programs {
+		text, err := os.ReadFile(p)
+		if err != nil {
+			return nil, err
+		}
+		if err := os.WriteFile(s.path("bin/"+filepath.Base(p)), text, 0o755); err != nil {
+			return nil, err
+		}
+	}
+	c := &cyrusSite{site: s, master: s.path("bin/master"), bin: s.path("bin"), about: "gocyrus"}
+	out, err := exec.Command(c.master, "-V").CombinedOutput()
+	if err != nil {
+		return nil, fmt.Errorf("%s -V: %w (make build makes it)", filepath.Join(bin, "master"), err)
+	}
+	c.about, _, _ = strings.Cut(string(out), "\n")
+	return c, nil
+}
+
+func (c *cyrusSite) About() string { return c.about }
+
+const imapdConf = `configdirectory: %[1]s/conf
+partition-default: %[1]s/spool
+defaultpartition: default
+admins: cyrus
+servername: mail.example.com
+sasl_pwcheck_method: alwaystrue
+sasl_mech_list: PLAIN LOGIN
+allowplaintext: yes
+sendmail: /bin/true
+idlesocket: %[1]s/conf/socket/idle
+lmtpsocket: %[1]s/conf/socket/lmtp
+notifysocket: %[1]s/conf/socket/notify
+tls_server_cert: %[1]s/cert.pem
+tls_server_key: %[1]s/key.pem
+syslog_facility: LOCAL6
+`
+
+// The services are those of Debian's cyrus.conf, without maxchild: 5,000
+// connections are wanted.
+const cyrusConf = `START {
+  recover    cmd="%[1]s/ctl_cyrusdb -C %[2]s/imapd.conf -r"
+}
+SERVICES {
+  imap       cmd="%[1]s/imapd -C %[2]s/imapd.conf -U 30" listen="127.0.0.1:%[3]d" prefork=0
+  imaps      cmd="%[1]s/imapd -C %[2]s/imapd.conf -s -U 30" listen="127.0.0.1:%[4]d" prefork=0
+  lmtp       cmd="%[1]s/lmtpd -C %[2]s/imapd.conf -a" listen="127.0.0.1:%[5]d" prefork=0
+  pop3       cmd="%[1]s/pop3d -C %[2]s/imapd.conf -U 30" listen="127.0.0.1:%[6]d" prefork=0
+}
+DAEMON {
+  idled      cmd="%[1]s/idled -C %[2]s/imapd.conf"
+}
+EVENTS {
+  checkpoint cmd="%[1]s/ctl_cyrusdb -C %[2]s/imapd.conf -c" period=30
+}
+`
+
+func (c *cyrusSite) Start() error {
+	for _, dir := range []string{"conf", "conf/socket", "conf/db", "conf/proc", "conf/log", "conf/msg", "conf/lock", "spool"} {
+		if err := c.own(dir); err != nil {
+			return err
+		}
+	}
+	if err := c.certificate(); err != nil {
+		return err
+	}
+	if err := c.write("imapd.conf", fmt.Sprintf(imapdConf, c.dir)); err != nil {
+		return err
+	}
+	services := fmt.Sprintf(cyrusConf, c.bin, c.dir, c.ports["imap"], c.ports["imaps"], c.ports["lmtp"], c.ports["pop3"])
+	if err := c.write("cyrus.conf", services); err != nil {
+		return err
+	}
+	return c.launch(nil, c.master, "-C", c.path("imapd.conf"), "-M", c.path("cyrus.conf"), "-p", c.path("conf/master.pid"), "-D")
+}
+
+func (c *cyrusSite) AddUser(name string) error {
+	admin, err := login(c.Addr("imap"), "cyrus", false)
+	if err != nil {
+		return err
+	}
+	if _, err := admin.do("CREATE user/"+name, nil); err != nil {
+		return err
+	}
+	return admin.logout()
+}
+
+// AddMailboxes loads a list into mailboxes.db, as an administrator moving a
+// site does; nothing reads these mailboxes, so they need no directories.
+func (c *cyrusSite) AddMailboxes(n int) error {
+	var list bytes.Buffer
+	sep := "{\n"
+	for i := range n {
+		name := fmt.Sprintf("user.list%03d", i/100)
+		if i%100 > 0 {
+			name += fmt.Sprintf(".folder%02d", i%100)
+		}
+		fmt.Fprintf(&list, `%s"%s": {"name": "%[2]s", "mtime": "1795501204", "uidvalidity": "1795501204", "createdmodseq": "1", "foldermodseq": "2", `+
+			`"mbtype": "e", "partition": "default", "acl": {"list%03d": "lrswipkxtecdan"}, "uniqueid": "%024d", "name_history": []}`, sep, name, i/100, i+1)
+		sep = ",\n"
+	}
+	list.WriteString("\n}\n")
+	cmd := exec.Command(filepath.Join(c.bin, "ctl_mboxlist"), "-C", c.path("imapd.conf"), "-u")
+	cmd.Stdin = &list
+	uid, gid, err := cyrusUser()
+	if err != nil {
+		return err
+	}
+	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}}
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("ctl_mboxlist -u: %w: %s", err, out)
+	}
+	return nil
+}
+
+// Lister is the administrator.
+func (c *cyrusSite) Lister() string { return "cyrus" }
