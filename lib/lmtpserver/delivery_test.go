@@ -99,7 +99,7 @@ func TestHeader(t *testing.T) {
 	c.ok("RCPT TO:<alice>")
 	fmt.Fprint(c, "DATA\r\n")
 	c.expect("354")
-	fmt.Fprint(c, "Return-Path: <forged@example.org>\nSubject: \xe4\r\n\r\n..\r\nbare\n.\r\n")
+	fmt.Fprint(c, "Return-Path: <forged@example.org>\nSubject: \xe4\r\n\r\n..\r\nbare\nline\r\n.\r\n")
 	c.expect("250")
 	const date = `\w{3}, [ \d]\d \w{3} \d{4} \d\d:\d\d:\d\d [+-]\d{4}`
 	want := `^Return-Path: <bob@mail\.example\.com>
@@ -115,6 +115,7 @@ Date: ` + date + `
 
 \.
 bare
+line
 $`
 	got := content(t, srv, "user.alice", 1)
 	if !regexp.MustCompile(strings.ReplaceAll(want, "\n", "\r\n")).MatchString(got) {

@@ -57,7 +57,7 @@ func (s *session) auth(arg string) error {
 	case errors.As(err, new(*saslserver.Error)):
 		log.Err("%s", saslserver.LogBadLogin(saslserver.FormLMTP, saslserver.LoginEvent{
 			Host: s.svc.Peer(), Mech: mech, TLS: s.in.TLS() != nil}, err))
-		s.srv.sasl.Pause(s.ctx)
+		s.srv.sasl.Pause(s.term)
 		s.reply("501 5.5.4 ", saslserver.ClientText(err))
 	default:
 		return err

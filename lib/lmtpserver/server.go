@@ -114,6 +114,7 @@ func (srv *Server) setSASL(cfg *config.Config) error {
 // Serve holds one session on c.
 func (srv *Server) Serve(ctx context.Context, c net.Conn) {
 	s := srv.newSession(ctx, c)
+	defer s.cancel()
 	defer context.AfterFunc(ctx, s.in.Interrupt)()
 	s.serve()
 }

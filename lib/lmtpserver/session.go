@@ -26,10 +26,13 @@ const (
 // session is one connection. It is used by one goroutine.
 type session struct {
 	srv *Server
-	ctx context.Context
+	ctx context.Context // of commands: service.Finish of term
 	svc *service.Session
 	in  *prot.Conn
 	r   *smtpwire.Reader
+
+	term   context.Context // ends with SIGTERM
+	cancel func()          // of ctx
 
 	id    string // session id, without angle brackets
 	ids   func() string
@@ -55,7 +58,8 @@ type transaction struct {
 func (srv *Server) newSession(ctx context.Context, c net.Conn) *session {
 	in := prot.New(c)
 	in.SetTimeout(srv.opts.Timeout)
-	s := &session{srv: srv, ctx: ctx, svc: service.FromContext(ctx), in: in, r: smtpwire.NewReader(in)}
+	work, cancel := service.Finish(ctx)
+	s := &session{srv: srv, ctx: work, cancel: cancel, term: ctx, svc: service.FromContext(ctx), in: in, r: smtpwire.NewReader(in)}
 	s.ids = idsAfter(s.svc.ID())
 	s.id = s.svc.ID()
 	if c.RemoteAddr().Network() == "unix" || srv.opts.Trusted {
@@ -72,7 +76,7 @@ const maxLine = 4096
 func (s *session) serve() {
 	s.greet()
 	err := s.loop()
-	if s.ctx.Err() == nil { // SIGTERM: Cyrus drops the connection without a word
+	if s.term.Err() == nil { // SIGTERM: Cyrus drops the connection without a word
 		switch {
 		case errors.Is(err, prot.ErrTimeout):
 			s.reply("421 4.4.1 bye idle for too long")
@@ -107,7 +111,7 @@ func (s *session) loop() error {
 		if s.r.Buffered() == 0 {
 			s.r.Release()
 			if err := s.in.Wait(s.srv.opts.Timeout); err != nil {
-				if errors.Is(err, prot.ErrInterrupted) && s.ctx.Err() == nil {
+				if errors.Is(err, prot.ErrInterrupted) && s.term.Err() == nil {
 					continue
 				}
 				return err
@@ -116,6 +120,9 @@ func (s *session) loop() error {
 		}
 		if err := s.command(); err != nil {
 			return err
+		}
+		if s.term.Err() != nil {
+			return s.term.Err() // with what is pipelined unread
 		}
 	}
 }

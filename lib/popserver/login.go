@@ -93,7 +93,7 @@ func (s *session) pass(arg string) error {
 		return nil
 	case err != nil:
 		log.Notice("%s", saslserver.LogBadLogin(saslserver.FormIMAP, s.event(name, saslserver.Plaintext), err))
-		s.srv.sasl.Pause(s.ctx)
+		s.srv.sasl.Pause(s.term)
 		s.reply("-ERR [AUTH] Invalid login")
 		return nil
 	}
@@ -104,7 +104,7 @@ func (s *session) pass(arg string) error {
 		s.in.Flush()
 		select {
 		case <-time.After(d):
-		case <-s.ctx.Done():
+		case <-s.term.Done():
 		}
 	}
 	return nil
@@ -135,7 +135,7 @@ func (s *session) apop(arg string) error {
 	id, err := s.srv.sasl.CheckAPOP(s.ctx, saslserver.APOP{User: user, Digest: digest, Challenge: s.challenge, Conn: s.connState()})
 	if err != nil {
 		log.Notice("%s", saslserver.LogBadLogin(saslserver.FormAPOP, s.event(s.challenge, "APOP"), err))
-		s.srv.sasl.Pause(s.ctx)
+		s.srv.sasl.Pause(s.term)
 		s.folder = ""
 		s.reply("-ERR [AUTH] authenticating: ", saslserver.ClientText(err))
 		return nil
@@ -170,7 +170,7 @@ func (s *session) auth(arg string) error {
 		s.reply("-ERR [AUTH] authenticating: bad protocol / cancel")
 	case errors.As(err, new(*saslserver.Error)):
 		log.Notice("%s", saslserver.LogBadLogin(saslserver.FormPOP, s.event("", mech), err))
-		s.srv.sasl.Pause(s.ctx)
+		s.srv.sasl.Pause(s.term)
 		s.reply("-ERR [AUTH] authenticating: ", saslserver.ClientText(err))
 	default:
 		return err

@@ -56,7 +56,7 @@ func (s *session) openDrop() error {
 	}
 	e, rights, err := s.dropEntry(name)
 	if err != nil {
-		s.srv.sasl.Pause(s.ctx)
+		s.srv.sasl.Pause(s.term)
 		log.Info("Unable to open maildrop %s: %v", name, err)
 		return refusal("[SYS/TEMP] Unable to open maildrop: " + textOf(err))
 	}
@@ -77,7 +77,7 @@ func (s *session) openDrop() error {
 		if errors.As(err, &r) {
 			return r
 		}
-		s.srv.sasl.Pause(s.ctx)
+		s.srv.sasl.Pause(s.term)
 		log.Err("Unable to open maildrop %s: %v", name, err)
 		return refusal("[SYS/PERM] Unable to open maildrop: " + textOf(err))
 	}

@@ -86,6 +86,7 @@ func newServer(cfg *config.Config, o Options, st *site.Site) (*Server, error) {
 // Serve holds one session on c.
 func (srv *Server) Serve(ctx context.Context, c net.Conn) {
 	s := srv.newSession(ctx, c)
+	defer s.cancel()
 	defer context.AfterFunc(ctx, s.in.Interrupt)()
 	s.serve()
 }

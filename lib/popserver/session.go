@@ -21,10 +21,13 @@ import (
 // session is one connection. It is used by one goroutine.
 type session struct {
 	srv *Server
-	ctx context.Context
+	ctx context.Context // of commands: service.Finish of term
 	svc *service.Session
 	in  *prot.Conn
 	r   *smtpwire.Reader
+
+	term   context.Context // ends with SIGTERM
+	cancel func()          // of ctx
 
 	challenge string // for APOP; empty where it is not to be had
 	name      string // of USER, canonical
@@ -40,7 +43,8 @@ type session struct {
 func (srv *Server) newSession(ctx context.Context, c net.Conn) *session {
 	in := prot.New(c)
 	in.SetTimeout(srv.opts.Timeout)
-	return &session{srv: srv, ctx: ctx, svc: service.FromContext(ctx), in: in, r: smtpwire.NewReader(in)}
+	work, cancel := service.Finish(ctx)
+	return &session{srv: srv, ctx: work, cancel: cancel, term: ctx, svc: service.FromContext(ctx), in: in, r: smtpwire.NewReader(in)}
 }
 
 // maxLine is how long a command may be, in octets, a password included.
@@ -89,7 +93,7 @@ func (s *session) loop() error {
 		if s.r.Buffered() == 0 {
 			s.r.Release()
 			if err := s.in.Wait(s.srv.opts.Timeout); err != nil {
-				if errors.Is(err, prot.ErrInterrupted) && s.ctx.Err() == nil {
+				if errors.Is(err, prot.ErrInterrupted) && s.term.Err() == nil {
 					continue
 				}
 				return err
@@ -97,6 +101,9 @@ func (s *session) loop() error {
 		}
 		if err := s.command(); err != nil {
 			return err
+		}
+		if s.term.Err() != nil {
+			return s.term.Err() // with what is pipelined unread
 		}
 	}
 }
