@@ -57,7 +57,7 @@ func SyncDir(dir string) error {
 // releases the lock.
 func OpenLocked(ctx context.Context, path string, flag int, m lock.Mode) (*os.File, error) {
 	for {
-		f, err := os.OpenFile(path, flag, 0o644)
+		f, err := OpenFile(path, flag, 0o644)
 		if err != nil {
 			return nil, err
 		}
