@@ -6,9 +6,11 @@
 //	CONF/domain/D/DOMAIN/quota/H/ROOT  of DOMAIN!ROOT; D is the domain's hash
 //	CONF/domain/D/DOMAIN/quota/root    of DOMAIN!
 //
-// A file is replaced as a whole, under an exclusive lock on the one before. An
-// Update of one root is atomic; of several, a crash may leave the first ones
-// done: roots do not depend on each other.
+// A file is replaced as a whole, under an exclusive lock on the one before, or,
+// when the new value is as long as the old one and fits into a sector of a disk,
+// overwritten by one write: no crash can leave half of it. An Update of one root
+// is atomic; of several, a crash may leave the first ones done: roots do not
+// depend on each other.
 package quotalegacy
 
 import (
@@ -22,6 +24,8 @@ import (
 	"slices"
 	"strings"
 	"sync"
+
+	"golang.org/x/sys/unix"
 
 	"gocyrus/lib/cyrusdb/kv"
 	"gocyrus/lib/lock"
@@ -106,6 +110,9 @@ func (db *DB) path(key []byte) (string, error) {
 	return filepath.Join(dir, "quota", db.hash(hashed), root), nil
 }
 
+// sector is what a disk writes whole or not at all, in octets.
+const sector = 512
+
 // Get returns the value of a root, in one line: of the old form, which has two,
 // with a space between.
 func (db *DB) Get(key []byte) ([]byte, error) {
@@ -113,7 +120,7 @@ func (db *DB) Get(key []byte) ([]byte, error) {
 	if err != nil {
 		return nil, kv.ErrNotFound
 	}
-	f, err := os.Open(path)
+	f, err := mappedfile.OpenFile(path, os.O_RDONLY, 0)
 	if errors.Is(err, os.ErrNotExist) {
 		return nil, kv.ErrNotFound
 	}
@@ -121,11 +128,20 @@ func (db *DB) Get(key []byte) ([]byte, error) {
 		return nil, err
 	}
 	defer f.Close()
-	return read(f)
+	return read(f, false)
 }
 
-func read(f *os.File) ([]byte, error) {
-	b, err := io.ReadAll(io.LimitReader(f, maxSize+1))
+// read reads a file. Without its lock, somebody may be writing over it: what is
+// read twice alike is what was there.
+func read(f *os.File, locked bool) ([]byte, error) {
+	b, err := contents(f)
+	for !locked && err == nil && len(b) <= sector {
+		again, e := contents(f)
+		if bytes.Equal(b, again) {
+			break
+		}
+		b, err = again, e
+	}
 	switch {
 	case err != nil:
 		return nil, err
@@ -141,6 +157,20 @@ func read(f *os.File) ([]byte, error) {
 		}
 	}
 	return b, nil
+}
+
+// contents is a file from its start, of one that is too long a little more than
+// may be.
+func contents(f *os.File) ([]byte, error) {
+	b := make([]byte, sector+1)
+	n, err := unix.Pread(int(f.Fd()), b, 0)
+	if err != nil {
+		return nil, &os.PathError{Op: "read", Path: f.Name(), Err: err}
+	}
+	if n < len(b) {
+		return b[:n], nil
+	}
+	return io.ReadAll(io.NewSectionReader(f, 0, maxSize+1))
 }
 
 // Scan goes over the roots in the order of their names.
@@ -264,7 +294,12 @@ type tx struct {
 	db    *DB
 	held  map[string]*held
 	order []string
+	lazy  bool
 }
+
+// Lazy says that the update need not survive a crash of the machine. It is
+// atomic all the same.
+func (t *tx) Lazy() { t.lazy = true }
 
 // hold locks a root's file, which is made when it is not there: who else makes
 // it must wait.
@@ -276,17 +311,20 @@ func (t *tx) hold(key []byte) (*held, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-		return nil, err
-	}
 	f, err := mappedfile.OpenLocked(context.Background(), path, os.O_RDWR|os.O_CREATE, lock.Exclusive)
+	if errors.Is(err, os.ErrNotExist) {
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+			return nil, err
+		}
+		f, err = mappedfile.OpenLocked(context.Background(), path, os.O_RDWR|os.O_CREATE, lock.Exclusive)
+	}
 	if err != nil {
 		return nil, err
 	}
 	h := &held{file: f}
 	t.held[string(key)] = h
 	t.order = append(t.order, string(key))
-	h.old, err = read(f)
+	h.old, err = read(f, true)
 	if err != nil && !errors.Is(err, kv.ErrNotFound) {
 		return nil, err
 	}
@@ -350,14 +388,7 @@ func (t *tx) apply() error {
 		if !h.changed {
 			continue
 		}
-		path := h.file.Name()
-		var err error
-		if h.now == nil {
-			err = errors.Join(os.Remove(path), mappedfile.SyncDir(filepath.Dir(path)))
-		} else {
-			err = mappedfile.Replace(path, 0o644, func(w io.Writer) error { return write(w, h.now) })
-		}
-		if err != nil {
+		if err := t.write(h); err != nil {
 			return err
 		}
 		h.old = h.now
@@ -365,13 +396,32 @@ func (t *tx) apply() error {
 	return nil
 }
 
-func write(w io.Writer, v []byte) error {
+func (t *tx) write(h *held) error {
+	path := h.file.Name()
+	if h.now == nil {
+		return errors.Join(os.Remove(path), mappedfile.SyncDir(filepath.Dir(path)))
+	}
+	b := form(h.now)
+	if h.old != nil && len(h.old) == len(h.now) && len(b) <= sector {
+		_, err := h.file.WriteAt(b, 0)
+		if err != nil || t.lazy {
+			return err
+		}
+		return h.file.Sync()
+	}
+	return mappedfile.Replace(path, 0o644, func(w io.Writer) error {
+		_, err := w.Write(b)
+		return err
+	})
+}
+
+// form is a value as a file has it.
+func form(v []byte) []byte {
 	if len(v) > 0 && v[0] != '%' {
 		// The old form has two lines.
 		v = bytes.Replace(v, []byte{' '}, []byte{'\n'}, 1)
 	}
-	_, err := w.Write(append(bytes.Clone(v), '\n'))
-	return err
+	return append(bytes.Clone(v), '\n')
 }
 
 // release drops the locks, and the empty files that were made to be locked.

@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 
@@ -127,4 +128,83 @@ func TestConcurrent(t *testing.T) {
 	if v, err := New(conf, true, 0).Get([]byte("user.alice")); err != nil || len(v) != 80 {
 		t.Errorf("%d updates, %v", len(v), err)
 	}
+}
+
+// A value of the same length is written over the old one, another replaces the
+// file; a reader without a lock sees one or the other.
+func TestOverwrite(t *testing.T) {
+	conf := t.TempDir()
+	db := New(conf, false, kv.Create)
+	put := func(v string, lazy bool) os.FileInfo {
+		t.Helper()
+		err := db.Update(func(tx kv.Tx) error {
+			if lazy {
+				tx.(interface{ Lazy() }).Lazy()
+			}
+			return tx.Put([]byte("user.alice"), []byte(v))
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, err := db.Get([]byte("user.alice")); string(got) != v || err != nil {
+			t.Errorf("got %q, %v; want %q", got, err, v)
+		}
+		st, err := os.Stat(filepath.Join(conf, "quota/a/user.alice"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return st
+	}
+	long := strings.Repeat("1", sector)
+	for _, tc := range []struct {
+		name, old, new string
+		same           bool
+	}{
+		{"as long", "%(S (1 2))", "%(S (3 4))", true},
+		{"old form", "1111 2222", "3333 4444", true},
+		{"longer", "%(S (9 2))", "%(S (10 2))", false},
+		{"shorter", "%(S (10 2))", "%(S (9 2))", false},
+		{"more than a sector", "%" + long, "%2" + long[1:], false},
+	} {
+		for _, lazy := range []bool{false, true} {
+			if old, now := put(tc.old, lazy), put(tc.new, lazy); os.SameFile(old, now) != tc.same {
+				t.Errorf("%s, lazy %v: same file %v", tc.name, lazy, !tc.same)
+			}
+		}
+	}
+}
+
+// TestReadWhileWritten reads values that are written over each other.
+func TestReadWhileWritten(t *testing.T) {
+	db := New(t.TempDir(), false, kv.Create)
+	values := []string{"%(" + strings.Repeat("1", 400) + ")", "%(" + strings.Repeat("2", 400) + ")"}
+	var wg sync.WaitGroup
+	stop := make(chan struct{})
+	put := func(v string) {
+		err := db.Update(func(tx kv.Tx) error {
+			tx.(interface{ Lazy() }).Lazy()
+			return tx.Put([]byte("shared"), []byte(v))
+		})
+		if err != nil {
+			t.Error(err)
+		}
+	}
+	put(values[0])
+	wg.Go(func() {
+		for i := 0; ; i++ {
+			select {
+			case <-stop:
+				return
+			default:
+				put(values[i%2])
+			}
+		}
+	})
+	for range 5000 {
+		if v, err := db.Get([]byte("shared")); err != nil || !slices.Contains(values, string(v)) {
+			t.Fatalf("%q, %v", v, err)
+		}
+	}
+	close(stop)
+	wg.Wait()
 }
