@@ -70,7 +70,7 @@ type Root struct {
 	Name   mboxname.Name
 	Used   Usage               // octets or counts
 	Limit  [NumResources]int64 // units of Unit; Unlimited is no limit
-	ModSeq uint64              // rises with every change
+	ModSeq uint64              // of a user's root: rises when usage or a limit changes
 
 	rest string // keys of the record that this package does not know, as text
 }
@@ -103,10 +103,23 @@ func (q *Root) CheckAll(u Usage) error {
 }
 
 // DB is the database of quota roots.
-type DB struct{ db kv.DB }
+type DB struct {
+	db    kv.DB
+	clock Clock
+}
+
+// A Clock gives the modseq of a root that changes, which was last before.
+type Clock func(root mboxname.Name, last uint64) (uint64, error)
 
 // NewDB uses db, whose keys are the names of roots.
-func NewDB(db kv.DB) *DB { return &DB{db} }
+func NewDB(db kv.DB) *DB {
+	return &DB{db, func(_ mboxname.Name, last uint64) (uint64, error) { return last + 1, nil }}
+}
+
+// SetClock has the modseqs of users' roots come from elsewhere: where the
+// mailboxes of a user share a clock, the roots use it too. It is called before
+// the first use.
+func (d *DB) SetClock(c Clock) { d.clock = c }
 
 // Close gives up the database.
 func (d *DB) Close() error { return d.db.Close() }
@@ -161,48 +174,66 @@ func (d *DB) Scan(prefix string, fn func(*Root) error) error {
 // Update changes an existing root. What fn did is durable on return; when fn
 // returns an error nothing is changed.
 func (d *DB) Update(name mboxname.Name, fn func(*Root) error) error {
-	return d.update(name, false, fn)
+	return d.db.Update(func(tx kv.Tx) error { return d.update(tx, name, false, fn) })
 }
 
 // Set is Update that makes a root which does not exist.
 func (d *DB) Set(name mboxname.Name, fn func(*Root) error) error {
-	return d.update(name, true, fn)
+	return d.db.Update(func(tx kv.Tx) error { return d.update(tx, name, true, fn) })
 }
 
-func (d *DB) update(name mboxname.Name, create bool, fn func(*Root) error) error {
-	return d.db.Update(func(tx kv.Tx) error {
-		v, err := tx.Get([]byte(name))
-		var q *Root
-		switch {
-		case err == nil:
-			if q, err = parse(name, v); err != nil {
-				return err
-			}
-		case create && errors.Is(err, kv.ErrNotFound):
-			q = New(name)
-		default:
-			return notFound(name, err)
-		}
-		if err := fn(q); err != nil {
+func (d *DB) update(tx kv.Tx, name mboxname.Name, create bool, fn func(*Root) error) error {
+	v, err := tx.Get([]byte(name))
+	var q *Root
+	switch {
+	case err == nil:
+		if q, err = parse(name, v); err != nil {
 			return err
 		}
-		q.ModSeq++
-		return tx.Put([]byte(name), q.append(nil))
-	})
+	case create && errors.Is(err, kv.ErrNotFound):
+		q = New(name)
+	default:
+		return notFound(name, err)
+	}
+	old := *q
+	if err := fn(q); err != nil {
+		return err
+	}
+	// As in Cyrus 3.10: what no client sees moves no modseq, and nobody asks
+	// for that of a shared root.
+	if name.IsUserTree() && (q.Used != old.Used || q.Limit != old.Limit) {
+		if q.ModSeq, err = d.clock(name, q.ModSeq); err != nil {
+			return err
+		}
+	}
+	return tx.Put([]byte(name), q.append(nil))
 }
+
+// A lazy transaction of the database can be told that it need not survive a
+// crash of the machine. Without a crash everybody sees it all the same, and after
+// one either all of it is there or nothing.
+type lazy interface{ Lazy() }
 
 // Charge adds delta to the usage of a root without looking at its limits; a
 // usage never falls below zero. A root that has gone is no error: there is
 // nothing left to account for.
+//
+// A crash of the machine may undo it: the roots are then added up anew, from the
+// headers of their mailboxes.
 func (d *DB) Charge(name mboxname.Name, delta Usage) error {
 	if name == "" || delta.IsZero() {
 		return nil
 	}
-	err := d.Update(name, func(q *Root) error {
-		for r := range delta {
-			q.Used[r] = max(0, q.Used[r]+delta[r])
+	err := d.db.Update(func(tx kv.Tx) error {
+		if l, ok := tx.(lazy); ok {
+			l.Lazy()
 		}
-		return nil
+		return d.update(tx, name, false, func(q *Root) error {
+			for r := range delta {
+				q.Used[r] = max(0, q.Used[r]+delta[r])
+			}
+			return nil
+		})
 	})
 	if errors.Is(err, ErrNotFound) {
 		return nil

@@ -85,6 +85,22 @@ func TestDB(t *testing.T) {
 	if err := d.Set("example.org!", func(*Root) error { return nil }); err != nil {
 		t.Fatal(err)
 	}
+	// What changes nothing, and what is nobody's, has no modseq (3.10).
+	if err := errors.Join(d.Update("user.x", func(*Root) error { return nil }), d.Charge("example.org!", Usage{1})); err != nil {
+		t.Fatal(err)
+	}
+	for name, want := range map[mboxname.Name]uint64{"user.x": 3, "example.org!": 0} {
+		if q, err := d.Get(name); err != nil || q.ModSeq != want {
+			t.Errorf("%s: modseq %d, %v; want %d", name, q.ModSeq, err, want)
+		}
+	}
+	d.SetClock(func(name mboxname.Name, last uint64) (uint64, error) { return last + 10, nil })
+	if err := d.Charge("user.x", Usage{1}); err != nil {
+		t.Fatal(err)
+	}
+	if q, err := d.Get("user.x"); err != nil || q.ModSeq != 13 {
+		t.Errorf("by another clock: %+v, %v", q, err)
+	}
 	for _, tc := range []struct {
 		mailbox, root mboxname.Name
 	}{
