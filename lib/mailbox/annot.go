@@ -140,15 +140,12 @@ func (m *Mailbox) dropAnnots(uids []uint32) error {
 	return a.db.Drop(scopes...)
 }
 
-// Annots are the annotations of a message.
-func (v *View) Annots(uid uint32) (all []Annot, err error) {
-	a := v.m.annots()
-	defer a.close()
-	err = a.of(uid, func(k annotate.Key, val annotate.Value) error {
-		all = append(all, Annot{k.Entry, k.User, append([]byte{}, val.Data...)})
-		return nil
-	})
-	return all, err
+// Annots are the annotations of a message. Of many messages Annotations reads
+// them faster.
+func (v *View) Annots(uid uint32) ([]Annot, error) {
+	x := v.Annotations()
+	defer x.Close()
+	return x.Of(uid)
 }
 
 // SetAnnots changes annotations of the message of record recno, which gets a new

@@ -16,9 +16,13 @@ import (
 
 // Append is a message to be appended: a file and what is known of it.
 type Append struct {
-	// File is linked into the mailbox, or copied when that cannot be. Its
-	// content must be on disk already: the caller has synced it.
+	// File is linked into the mailbox, or copied when that cannot be.
 	File string
+	// Sync makes the content of File durable. It is called before the commit,
+	// when File has been linked: one commit of the file system's journal is
+	// then enough for both. It may be called in another goroutine, and again
+	// for another mailbox; nil is for a File that was synced by the caller.
+	Sync func() error
 	// Message is what parsing File gave; nil when From is set.
 	Message *message.Message
 	// From is the message to copy, with its cache; File is not needed then.
@@ -92,6 +96,9 @@ func (tx *Tx) Append(a Append) (uid uint32, modseq uint64, err error) {
 	}
 	if err := b.place(a.path(), rec, a.From != nil && a.From.Record.InternalDate == rec.InternalDate); err != nil {
 		return 0, 0, err
+	}
+	if a.Sync != nil && a.From == nil {
+		b.syncs = append(b.syncs, a.Sync)
 	}
 	if len(cache) > 0 {
 		if rec.CacheOffset, err = b.cache.add(tx.m, cache); err != nil {

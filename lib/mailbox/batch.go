@@ -28,12 +28,14 @@ type batch struct {
 	flags   *indexfile.FlagCRCs // of hf
 	acl     bool                // hf differs in more than flags
 
-	links  []string // files that were made
+	links  []string       // files that were made
+	syncs  []func() error // what makes their content durable
 	cache  cacheAppend
 	annots *annots
 	clock  *clock // nil when the mailbox has a clock of its own
 
 	charged map[string]quota.Usage // by quota root
+	pending *pending               // the note of it
 	hard    bool                   // some update is not soft
 
 	touched []recent // in the order of modseqs
@@ -52,6 +54,7 @@ type undo struct {
 	acl     bool
 	added   int
 	links   int
+	syncs   int
 	cache   int64
 	annots  int
 	touched int
@@ -80,7 +83,7 @@ func newBatch(m *Mailbox) *batch {
 // run runs one update; false means that it failed and left nothing in b.
 func (b *batch) run(r *request) (ok bool) {
 	b.undo = &undo{
-		hdr: b.hdr, hf: b.hf, acl: b.acl, added: len(b.added), links: len(b.links),
+		hdr: b.hdr, hf: b.hf, acl: b.acl, added: len(b.added), links: len(b.links), syncs: len(b.syncs),
 		cache:   b.cache.pos(),
 		annots:  len(b.annots.changes),
 		touched: len(b.touched), gone: len(b.gone), news: b.news,
@@ -129,7 +132,7 @@ func (b *batch) rollback() {
 	b.cache.back(u.cache)
 	b.annots.changes = b.annots.changes[:u.annots]
 	b.hdr, b.hf, b.acl = u.hdr, u.hf, u.acl
-	b.added, b.links = b.added[:u.added], b.links[:u.links]
+	b.added, b.links, b.syncs = b.added[:u.added], b.links[:u.links], b.syncs[:u.syncs]
 	b.touched, b.gone, b.news = b.touched[:u.touched], b.gone[:u.gone], u.news
 }
 

@@ -5,6 +5,8 @@ import (
 	"testing"
 
 	"gocyrus/lib/indexfile"
+	"gocyrus/lib/mboxlist"
+	"gocyrus/lib/mboxname"
 )
 
 // big is a mailbox of n messages whose files are not there: only the index
@@ -189,5 +191,100 @@ func BenchmarkExpungeOne(b *testing.B) {
 		if err := m.Update(b.Context(), func(tx *Tx) error { return tx.Expunge(i%n + 1) }); err != nil {
 			b.Fatal(err)
 		}
+	}
+}
+
+// BenchmarkCopy1000 copies 1,000 messages to another mailbox in one change.
+func BenchmarkCopy1000(b *testing.B) {
+	const n = 1000
+	s, e := newStore(b, nil)
+	from, to := open(b, s, e), open(b, s, another(b, s, "user.copy"))
+	defer from.Close()
+	defer to.Close()
+	add(b, from, n)
+	b.ReportAllocs()
+	for b.Loop() {
+		sources := make([]*Source, n)
+		err := from.View(b.Context(), func(v *View) (err error) {
+			for i := range sources {
+				if sources[i], err = v.Source(i + 1); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			b.Fatal(err)
+		}
+		err = to.Update(b.Context(), func(tx *Tx) error {
+			for _, src := range sources {
+				if _, _, err := tx.Append(Append{From: src, Flags: src.Record.Flags, UserFlags: src.Flags}); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+func another(tb testing.TB, s *Store, name mboxname.Name) *mboxlist.Entry {
+	tb.Helper()
+	e := &mboxlist.Entry{Name: name, UniqueID: s.NewUniqueID(), Partition: "default", Type: "e"}
+	if err := s.Create(tb.Context(), e, CreateOptions{}); err != nil {
+		tb.Fatal(err)
+	}
+	return e
+}
+
+// BenchmarkStore1000 flags 1,000 messages in one change.
+func BenchmarkStore1000(b *testing.B) {
+	m := big(b, 1000)
+	defer m.Close()
+	b.ReportAllocs()
+	for b.Loop() {
+		err := m.Update(b.Context(), func(tx *Tx) error {
+			var r indexfile.Record
+			for recno := 1; recno <= 1000; recno++ {
+				if err := tx.Record(recno, &r); err != nil {
+					return err
+				}
+				r.Flags ^= indexfile.Flagged
+				if err := tx.Rewrite(recno, &r); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+// BenchmarkExpunge1000 expunges 1,000 messages in one change, of a new mailbox
+// each time.
+func BenchmarkExpunge1000(b *testing.B) {
+	b.ReportAllocs()
+	for b.Loop() {
+		b.StopTimer()
+		m := big(b, 1000)
+		b.StartTimer()
+		err := m.Update(b.Context(), func(tx *Tx) error {
+			for recno := 1; recno <= 1000; recno++ {
+				if err := tx.Expunge(recno); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			b.Fatal(err)
+		}
+		b.StopTimer()
+		m.Close()
+		b.StartTimer()
 	}
 }

@@ -11,6 +11,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"gocyrus/lib/indexfile"
+	"gocyrus/lib/mappedfile"
 )
 
 // cacheItems is the number of items of a cache record.
@@ -238,7 +239,7 @@ func (c *cacheAppend) at(off uint64) []byte {
 // open opens the cache of the spool, made if it is not there. One of another
 // generation is of no use to anybody and begins anew.
 func (c *cacheAppend) open(m *Mailbox) error {
-	f, err := os.OpenFile(m.paths.cache, os.O_RDWR|os.O_CREATE, 0o666)
+	f, err := mappedfile.OpenFile(m.paths.cache, os.O_RDWR|os.O_CREATE, 0o666)
 	if err != nil {
 		return err
 	}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 
 	"golang.org/x/sys/unix"
@@ -29,8 +30,13 @@ func (b *batch) commit() (*change.Commit, error) {
 		err = b.writeIndex()
 	}
 	if err != nil {
-		return nil, fmt.Errorf("%s: commit: %w", b.m.Name(), errors.Join(err, b.abandon()))
+		undone := b.abandon()
+		if undone == nil {
+			b.pending.end()
+		}
+		return nil, fmt.Errorf("%s: commit: %w", b.m.Name(), errors.Join(err, undone))
 	}
+	b.pending.end()
 	b.m.committed(b)
 	return b.report(), nil
 }
@@ -57,39 +63,71 @@ func (m *Mailbox) written(h *indexfile.Header) bool {
 	return now.Parse(head[:n]) != nil || now.HighestModSeq >= h.HighestModSeq && now.Format == h.Format
 }
 
-// prepare does all that has to be durable before the index says so. The parts
-// do not depend on one another, so their syncs run side by side.
+// prepare does all that has to be done before the index says so. What is slow,
+// the syncs, goes on while this goroutine does the rest.
+//
+// The cache is not synced: after a crash of the machine a record of it may not
+// fit its CRC, and the message is parsed again.
 func (b *batch) prepare() error {
 	var tasks []func() error
-	if len(b.links) > 0 {
-		tasks = append(tasks, func() error { return syncDir(b.m.paths.data) })
-	}
 	if b.cache.wrote {
 		if err := b.cache.write(); err != nil {
 			return err
 		}
-		tasks = append(tasks, func() error { return unix.Fdatasync(int(b.cache.file.Fd())) })
 	}
-	if b.m.store.quota != nil {
-		tasks = append(tasks, b.charge)
+	if len(b.links) > 0 {
+		tasks = append(tasks, b.syncLinks)
 	}
 	if len(b.annots.changes) > 0 {
 		tasks = append(tasks, b.annots.apply)
-	}
-	if b.clock != nil && b.clock.used {
-		tasks = append(tasks, b.clock.write)
 	}
 	if b.hf != nil {
 		file := b.hf.Append(nil)
 		b.hdr.HeaderFileCRC = headerfile.CRC(file)
 		tasks = append(tasks, func() error { return replaceFile(b.m.paths.header, file) })
 	}
+	// The clock comes first: a quota root takes its modseq from there.
+	tasks = append(tasks, func() error { return errors.Join(b.clock.write(), b.charge()) })
 	return together(tasks)
 }
 
-// charge brings the quota roots up to date.
-func (b *batch) charge() error {
-	for root, delta := range b.quotas() {
+// maxSyncs is how many files are synced at the same time.
+const maxSyncs = 16
+
+// syncLinks makes the new message files durable: their content and their names.
+func (b *batch) syncLinks() error {
+	if len(b.syncs) == 1 {
+		if err := b.syncs[0](); err != nil {
+			return err
+		}
+	} else {
+		for some := range slices.Chunk(b.syncs, maxSyncs) {
+			if err := together(some); err != nil {
+				return err
+			}
+		}
+	}
+	return b.m.syncData()
+}
+
+// charge brings the quota roots up to date. A process that is killed between
+// this and the index leaves a note.
+func (b *batch) charge() (err error) {
+	if b.m.store.quota == nil {
+		return nil
+	}
+	roots := b.quotas()
+	if len(roots) == 0 {
+		return nil
+	}
+	names := make([]mboxname.Name, 0, len(roots))
+	for root := range roots {
+		names = append(names, mboxname.Name(root))
+	}
+	if b.pending, err = b.m.store.note(b.m.id, names...); err != nil {
+		return err
+	}
+	for root, delta := range roots {
 		if err := b.m.store.quota.Charge(mboxname.Name(root), delta); err != nil {
 			return err
 		}
@@ -113,7 +151,8 @@ func (b *batch) uncharge() error {
 	return errors.Join(errs...)
 }
 
-// together runs tasks at the same time and returns the first error.
+// together runs tasks at the same time, the last one in this goroutine, and
+// returns the first error.
 func together(tasks []func() error) error {
 	switch len(tasks) {
 	case 0:
@@ -122,11 +161,12 @@ func together(tasks []func() error) error {
 		return tasks[0]()
 	}
 	errs := make([]error, len(tasks))
+	last := len(tasks) - 1
 	var wg sync.WaitGroup
-	for i, t := range tasks[1:] {
-		wg.Go(func() { errs[i+1] = t() })
+	for i, t := range tasks[:last] {
+		wg.Go(func() { errs[i] = t() })
 	}
-	errs[0] = tasks[0]()
+	errs[last] = tasks[last]()
 	wg.Wait()
 	for _, err := range errs {
 		if err != nil {
@@ -171,9 +211,9 @@ func usage(h *indexfile.Header) (u quota.Usage) {
 // before the header counts them. Records that are changed in place do: a mark in
 // the header says meanwhile that the counts are not to be trusted.
 func (b *batch) writeIndex() error {
-	f, base := b.m.index, &b.base
+	f := b.m.index
 	if len(b.added) > 0 {
-		if _, err := f.WriteAt(b.added, base.Offset(int(base.NumRecords)+1)); err != nil {
+		if err := b.writeAdded(); err != nil {
 			return err
 		}
 	}
@@ -198,6 +238,28 @@ func (b *batch) writeIndex() error {
 	return b.adopt()
 }
 
+// block is what the file grows by, in octets. To overwrite what is there needs no
+// commit of the file system's journal, as to grow does: most syncs of an index
+// that is padded to whole blocks are faster, and it takes no more room on disk.
+const block = 4096
+
+// writeAdded writes the new records, and zeros to the end of the block if they
+// make the file longer.
+func (b *batch) writeAdded() error {
+	off := b.base.Offset(int(b.base.NumRecords) + 1)
+	buf, end := b.added, off+int64(len(b.added))
+	if end > b.m.size {
+		end = (end + block - 1) / block * block
+		buf = make([]byte, end-off)
+		copy(buf, b.added)
+	}
+	if _, err := b.m.index.WriteAt(buf, off); err != nil {
+		return err
+	}
+	b.m.size = max(b.m.size, end)
+	return nil
+}
+
 func (b *batch) writeHeader(h *indexfile.Header) error {
 	var buf [indexfile.MaxHeader]byte
 	head, err := h.AppendTo(buf[:0])
@@ -211,10 +273,12 @@ func (b *batch) writeHeader(h *indexfile.Header) error {
 // writeChanged writes the changed records, neighbours in one go.
 func (b *batch) writeChanged() error {
 	recnos := b.recnos()
+	var buf []byte
 	for i := 0; i < len(recnos); {
-		first, buf := recnos[i], b.changed[recnos[i]]
+		first := recnos[i]
+		buf = append(buf[:0], b.changed[first]...)
 		for i++; i < len(recnos) && recnos[i] == recnos[i-1]+1; i++ {
-			buf = append(buf[:len(buf):len(buf)], b.changed[recnos[i]]...)
+			buf = append(buf, b.changed[recnos[i]]...)
 		}
 		if _, err := b.m.index.WriteAt(buf, b.base.Offset(first)); err != nil {
 			return err
@@ -295,4 +359,17 @@ func syncDir(dir string) error {
 	}
 	defer d.Close()
 	return d.Sync()
+}
+
+// syncData is syncDir of the directory of the messages, which is kept open. The
+// caller holds the exclusive lock.
+func (m *Mailbox) syncData() error {
+	if m.dir == nil {
+		d, err := os.Open(m.paths.data)
+		if err != nil {
+			return err
+		}
+		m.dir = d
+	}
+	return m.dir.Sync()
 }

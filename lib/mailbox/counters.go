@@ -21,7 +21,8 @@ import (
 const (
 	countersVersion = 9
 	countersSize    = 296
-	countersHighest = 8 // offset of the highest modseq of all
+	countersHighest = 8  // offset of the highest modseq of all
+	countersQuota   = 80 // of that of the quota roots
 	countersUIDV    = 288
 )
 
@@ -127,9 +128,12 @@ func parseCounters(b []byte) ([]byte, error) {
 	return c, nil
 }
 
-// write makes the counters durable: the highest, and that of messages of the
-// mailbox's type.
+// write makes the counters durable, if a modseq was taken: the highest, and that
+// of messages of the mailbox's type.
 func (c *clock) write() error {
+	if c == nil || !c.used {
+		return nil
+	}
 	return c.replace(func(b []byte) {
 		items, _, _ := counterOf(c.kind)
 		raise(b, countersHighest, c.highest)
@@ -225,6 +229,19 @@ func (s *Store) NextFolderModSeq(e *mboxlist.Entry, after uint64) (uint64, error
 		raise(b, countersHighest, next)
 		_, folders, _ := counterOf(c.kind)
 		raise(b, folders, next)
+	})
+	return next, err
+}
+
+// nextQuotaModSeq is the modseq of a change of a user's quota root, where his
+// mailboxes share a clock.
+func (s *Store) nextQuotaModSeq(root mboxname.Name, after uint64) (uint64, error) {
+	c := &clock{path: s.countersPath(root.Owner())}
+	var next uint64
+	err := c.replace(func(b []byte) {
+		next = max(after, binary.BigEndian.Uint64(b[countersHighest:])) + 1
+		raise(b, countersHighest, next)
+		raise(b, countersQuota, next)
 	})
 	return next, err
 }

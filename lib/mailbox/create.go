@@ -91,18 +91,31 @@ func (s *Store) Create(ctx context.Context, e *mboxlist.Entry, o CreateOptions) 
 	if err != nil {
 		return err
 	}
-	if s.quota != nil && o.QuotaRoot != "" {
-		if err := s.quota.Charge(mboxname.Name(o.QuotaRoot), quota.Usage{quota.Mailbox: 1}); err != nil {
-			return err
-		}
-	}
-	if err := s.writeNew(f, p, h, s.newHeaderFile(e, &o)); err != nil {
-		if s.quota != nil && o.QuotaRoot != "" {
-			err = errors.Join(err, s.quota.Charge(mboxname.Name(o.QuotaRoot), quota.Usage{quota.Mailbox: -1}))
-		}
+	done, err := s.Begin(e, mboxname.Name(o.QuotaRoot))
+	if err != nil {
 		return err
 	}
+	if err := s.chargeBox(o.QuotaRoot, 1); err != nil {
+		return err
+	}
+	if err := s.writeNew(f, p, h, s.newHeaderFile(e, &o)); err != nil {
+		if e := s.chargeBox(o.QuotaRoot, -1); e != nil {
+			return errors.Join(err, e)
+		}
+		done()
+		return err
+	}
+	done()
 	return nil
+}
+
+// chargeBox puts an empty mailbox on the account of a quota root, or takes it
+// off.
+func (s *Store) chargeBox(root string, boxes int64) error {
+	if s.quota == nil {
+		return nil
+	}
+	return s.quota.Charge(mboxname.Name(root), quota.Usage{quota.Mailbox: boxes})
 }
 
 // lockBoth takes the user and the name lock of e, exclusively.

@@ -15,11 +15,14 @@
 // between two calls. A wait ends with its context. Because the queues are fair,
 // the function given to View or Update must not View or Update anything itself.
 //
-// A change is written in this order: message files (synced by whoever made them)
-// linked and their directory synced; cache; quota; the user's clock;
-// cyrus.header if a flag is new; records; index header; one fdatasync. Changes
-// that wait for the same mailbox are committed together. Then the sinks hear of
-// it, outside of the locks.
+// A change is written in this order: message files linked, then they and their
+// directory synced; cache; the user's clock; quota; cyrus.header if a flag is new;
+// records; index header; one fdatasync. Changes that wait for the same mailbox
+// are committed together. Then the sinks hear of it, outside of the locks.
+//
+// Neither cache nor quota is synced. A cache record that a crash of the machine
+// has lost does not fit its CRC, and the message is parsed again; quota roots are
+// then added up anew ([Store.Recover]).
 //
 // A writer killed at any point leaves the mailbox readable: appended records
 // count only once the header counts them, and records changed in place are

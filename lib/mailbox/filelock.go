@@ -9,6 +9,7 @@ import (
 	"sync"
 
 	"gocyrus/lib/lock"
+	"gocyrus/lib/mappedfile"
 )
 
 // A fileLock is one of Cyrus's lock files as all goroutines of the process share
@@ -51,9 +52,14 @@ func (r *locks) put(l *fileLock) {
 	defer r.mu.Unlock()
 	if l.refs--; l.refs == 0 {
 		delete(r.by, l.path)
-		if l.file != nil {
-			l.file.Close()
-		}
+		l.close()
+	}
+}
+
+func (l *fileLock) close() {
+	if l.file != nil {
+		l.file.Close()
+		l.file = nil
 	}
 }
 
@@ -124,10 +130,10 @@ func (l *fileLock) open() error {
 	if l.file != nil {
 		return nil
 	}
-	f, err := os.OpenFile(l.path, os.O_RDWR|os.O_CREATE|os.O_TRUNC, 0o666)
+	f, err := mappedfile.OpenFile(l.path, os.O_RDWR|os.O_CREATE|os.O_TRUNC, 0o666)
 	if errors.Is(err, os.ErrNotExist) {
 		if err = os.MkdirAll(filepath.Dir(l.path), 0o755); err == nil {
-			f, err = os.OpenFile(l.path, os.O_RDWR|os.O_CREATE|os.O_TRUNC, 0o666)
+			f, err = mappedfile.OpenFile(l.path, os.O_RDWR|os.O_CREATE|os.O_TRUNC, 0o666)
 		}
 	}
 	l.file = f

@@ -13,6 +13,7 @@ import (
 	"gocyrus/lib/indexfile"
 	"gocyrus/lib/lock"
 	"gocyrus/lib/mailbox/headerfile"
+	"gocyrus/lib/mappedfile"
 	"gocyrus/lib/mboxlist"
 	"gocyrus/lib/mboxname"
 )
@@ -23,7 +24,8 @@ type Mailbox struct {
 	store *Store
 	id    string
 	paths *paths
-	refs  int // guarded by store.mu
+	refs  int           // guarded by store.mu
+	used  atomic.Uint64 // when it was used last, by store.uses
 
 	entry atomic.Pointer[mboxlist.Entry]
 	user  *fileLock
@@ -38,7 +40,9 @@ type Mailbox struct {
 	// What follows is written by the holder of turn, or of the exclusive lock,
 	// and read under the index lock.
 	index *os.File
+	dir   *os.File // of the messages, when it has been synced
 	ino   inode
+	size  int64 // of the index
 	imap  mapping
 	raw   []byte // the header's octets as they were read
 	hdr   indexfile.Header
@@ -126,7 +130,10 @@ func (m *Mailbox) Close() {
 
 // drop closes what is open; nobody uses m any more.
 func (m *Mailbox) drop() {
+	// Another mailbox may be putting this one to rest.
+	m.turn <- struct{}{}
 	m.closeFiles()
+	<-m.turn
 	m.store.locks.put(m.user)
 	m.store.locks.put(m.name)
 }
@@ -134,8 +141,13 @@ func (m *Mailbox) drop() {
 func (m *Mailbox) closeFiles() {
 	m.imap.unmap()
 	if m.index != nil {
+		m.store.asleep(m)
 		m.index.Close()
 		m.index = nil
+	}
+	if m.dir != nil {
+		m.dir.Close()
+		m.dir = nil
 	}
 	m.dropCaches()
 	m.raw = nil
@@ -196,6 +208,7 @@ func (m *Mailbox) lockIndex(ctx context.Context, mode lock.Mode) error {
 		return fmt.Errorf("%s: index: %w", m.Name(), context.Cause(ctx))
 	}
 	defer func() { <-m.turn }()
+	m.used.Store(m.store.uses.Add(1))
 	if m.readers > 0 {
 		m.readers++
 		return nil
@@ -247,7 +260,7 @@ func (m *Mailbox) openIndex() error {
 	if m.index != nil {
 		return nil
 	}
-	f, err := os.OpenFile(m.paths.index, os.O_RDWR, 0)
+	f, err := mappedfile.OpenFile(m.paths.index, os.O_RDWR, 0)
 	if errors.Is(err, os.ErrNotExist) {
 		return fmt.Errorf("%s: %w: %w", m.Name(), ErrNotFound, err)
 	}
@@ -260,6 +273,7 @@ func (m *Mailbox) openIndex() error {
 		return &os.PathError{Op: "fstat", Path: m.paths.index, Err: err}
 	}
 	m.index, m.ino, m.stale = f, inode{st.Dev, st.Ino}, true
+	m.store.awake(m)
 	return nil
 }
 
@@ -273,6 +287,7 @@ func (m *Mailbox) current() (size int64, ok bool, err error) {
 	if err != nil {
 		return 0, false, &os.PathError{Op: "stat", Path: m.paths.index, Err: err}
 	}
+	m.size = st.Size
 	return st.Size, m.ino == inode{st.Dev, st.Ino}, nil
 }
 

@@ -14,6 +14,7 @@ import (
 	"gocyrus/lib/lock"
 	"gocyrus/lib/mailbox/headerfile"
 	"gocyrus/lib/mboxlist"
+	"gocyrus/lib/mboxname"
 )
 
 // SameFiles says whether the mailbox of two entries lies in the same place: then
@@ -103,21 +104,29 @@ func (s *Store) vacate(p *paths, to *mboxlist.Entry) error {
 
 func (m *Mailbox) move(p *paths, to *mboxlist.Entry, quotaRoot string, commit func() error) error {
 	part := m.store.opt.Partitions[to.Partition]
-	err := m.copyTo(p, to, quotaRoot)
-	if err == nil {
-		err = m.account(quotaRoot, 1)
+	if err := m.copyTo(p, to, quotaRoot); err != nil {
+		return errors.Join(err, p.remove(part))
 	}
-	if err == nil {
-		if err = commit(); err != nil {
-			err = errors.Join(err, m.account(quotaRoot, -1))
-		}
-	}
+	done, err := m.store.Begin(to, mboxname.Name(m.hf.QuotaRoot), mboxname.Name(quotaRoot))
 	if err != nil {
 		return errors.Join(err, p.remove(part))
 	}
+	if err := m.account(quotaRoot, 1); err != nil {
+		return errors.Join(err, p.remove(part))
+	}
+	if err := commit(); err != nil {
+		back := m.account(quotaRoot, -1)
+		if back == nil {
+			done()
+		}
+		return errors.Join(err, back, p.remove(part))
+	}
 	// From here on it is the new one; what fails now is only litter.
+	if err = m.account(m.hf.QuotaRoot, -1); err == nil {
+		done()
+	}
 	return errors.Join(
-		m.account(m.hf.QuotaRoot, -1),
+		err,
 		m.setDeleted(true),
 		m.paths.remove(m.store.opt.Partitions[m.entry.Load().Partition]),
 	)

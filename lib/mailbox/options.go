@@ -36,6 +36,7 @@ type Options struct {
 	LegacyDirs     bool // new mailboxes are of the legacy layout
 	MaxMessages    int  // of an e-mail mailbox; 0 is no bound
 	KeepOpen       int  // mailboxes kept mapped after their last close
+	MaxActive      int  // mailboxes whose files are open; 0 is what the system has room for
 }
 
 // A Partition is the roots below which a mailbox's files are. Meta names the

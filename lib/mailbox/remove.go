@@ -45,10 +45,18 @@ func (m *Mailbox) charge(ctx context.Context) error {
 			return err
 		}
 		defer in.leave()
+		done, err := m.store.Begin(m.entry.Load(), mboxname.Name(m.hf.QuotaRoot))
+		if err != nil {
+			return err
+		}
 		if err := m.setDeleted(true); err != nil {
 			return err
 		}
-		return m.account(m.hf.QuotaRoot, -1)
+		if err := m.account(m.hf.QuotaRoot, -1); err != nil {
+			return err
+		}
+		done()
+		return nil
 	})
 }
 

@@ -4,9 +4,12 @@ import (
 	"context"
 	"fmt"
 	"sync"
+	"sync/atomic"
 
 	"gocyrus/lib/change"
+	"gocyrus/lib/inflight"
 	"gocyrus/lib/lock"
+	"gocyrus/lib/log"
 	"gocyrus/lib/mboxlist"
 	"gocyrus/lib/message"
 	"gocyrus/lib/quota"
@@ -19,10 +22,15 @@ type Store struct {
 	quota *quota.DB      // nil keeps no account
 	sinks []change.Sink
 	locks locks
+	notes *inflight.Log // of changes of quota; see Recover
 
 	mu   sync.Mutex
 	open map[string]*Mailbox // by unique id
 	idle []*Mailbox          // closed by all, kept mapped; oldest first
+
+	uses     atomic.Uint64 // counts uses of mailboxes
+	activeMu sync.Mutex
+	active   map[*Mailbox]struct{} // those whose files are open
 }
 
 // NewStore is a store of the mailboxes that o describes. list is asked where a
@@ -37,7 +45,18 @@ func NewStore(o Options, list *mboxlist.List, q *quota.DB, sinks ...change.Sink)
 	if o.AnnotDB == "" {
 		o.AnnotDB = "twoskip"
 	}
-	return &Store{opt: o, list: list, quota: q, sinks: sinks, open: make(map[string]*Mailbox)}
+	if o.MaxActive <= 0 {
+		o.MaxActive = activeLimit()
+	}
+	s := &Store{
+		opt: o, list: list, quota: q, sinks: sinks,
+		open: make(map[string]*Mailbox), active: make(map[*Mailbox]struct{}),
+	}
+	s.notes = inflight.New(s.notesDir())
+	if q != nil && o.Conversations {
+		q.SetClock(s.nextQuotaModSeq)
+	}
+	return s
 }
 
 // Options are the options that the store was made with.
@@ -111,6 +130,9 @@ func (s *Store) Close() {
 	s.mu.Unlock()
 	for _, m := range idle {
 		m.drop()
+	}
+	if err := s.notes.Close(); err != nil {
+		log.Err("IOERROR: closing the notes of this process: %v", err)
 	}
 }
 
@@ -198,10 +220,15 @@ func (s *Store) SetQuotaRoot(ctx context.Context, e *mboxlist.Entry, root string
 }
 
 func (s *Store) update(ctx context.Context, e *mboxlist.Entry, fn func(*Tx)) error {
-	m, err := s.Open(ctx, e)
+	return s.Update(ctx, e, func(tx *Tx) error { fn(tx); return nil })
+}
+
+// Update is Open, Mailbox.Update and Close in one, with the locks taken once.
+func (s *Store) Update(ctx context.Context, e *mboxlist.Entry, fn func(tx *Tx) error) error {
+	m, err := s.get(e)
 	if err != nil {
 		return err
 	}
 	defer m.Close()
-	return m.Update(ctx, func(tx *Tx) error { fn(tx); return nil })
+	return m.Update(ctx, fn)
 }

@@ -27,6 +27,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"gocyrus/lib/config"
+	"gocyrus/lib/mappedfile"
 	"gocyrus/lib/message"
 )
 
@@ -199,7 +200,7 @@ func (f *File) create() error {
 	prefix := strconv.Itoa(os.Getpid()) + "-" + strconv.FormatInt(time.Now().Unix(), 10) + "-"
 	for made := false; ; {
 		name := filepath.Join(f.dir, prefix+strconv.FormatUint(sequence.Add(1), 10))
-		file, err := os.OpenFile(name, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o666)
+		file, err := mappedfile.OpenFile(name, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o666)
 		switch {
 		case err == nil:
 			f.file, f.name = file, name

@@ -1,5 +1,5 @@
 // Package stage appends a message that has come in to one mailbox or to many:
-// it is stored once a partition, synced once, and linked into each mailbox. The
+// it is stored once a partition, linked into each mailbox, and synced once. The
 // quota of each is checked before, and each has a result of its own: one that is
 // full does not keep the others from theirs.
 //
@@ -116,19 +116,16 @@ func each(n int, fn func(i int)) {
 	wg.Wait()
 }
 
-func (s *Stager) one(ctx context.Context, t *Target, c *copies, msg *message.Message) (r Result) {
-	path, err := c.on(t.Entry.Partition)
+func (s *Stager) one(ctx context.Context, t *Target, of *copies, msg *message.Message) (r Result) {
+	c, err := of.on(t.Entry.Partition)
 	if err != nil {
 		return Result{Err: err}
 	}
-	m := t.Mailbox
-	if m == nil {
-		if m, err = s.store.Open(ctx, t.Entry); err != nil {
-			return Result{Err: err}
-		}
-		defer m.Close()
+	update := func(fn func(tx *mailbox.Tx) error) error { return s.store.Update(ctx, t.Entry, fn) }
+	if t.Mailbox != nil {
+		update = func(fn func(tx *mailbox.Tx) error) error { return t.Mailbox.Update(ctx, fn) }
 	}
-	r.Err = m.Update(ctx, func(tx *mailbox.Tx) (err error) {
+	r.Err = update(func(tx *mailbox.Tx) (err error) {
 		if !t.IgnoreQuota {
 			if err := tx.CheckQuota(quota.Usage{quota.Storage: int64(msg.Size), quota.Message: 1}); err != nil {
 				return err
@@ -136,7 +133,7 @@ func (s *Stager) one(ctx context.Context, t *Target, c *copies, msg *message.Mes
 		}
 		r.UIDValidity = tx.UIDValidity()
 		r.UID, r.ModSeq, err = tx.Append(mailbox.Append{
-			File: path, Message: msg,
+			File: c.path, Sync: c.sync, Message: msg,
 			InternalDate: t.InternalDate, SaveDate: t.SaveDate, Flags: t.Flags,
 			UserFlags: t.UserFlags, Annots: t.Annots, CID: t.CID,
 		})
@@ -159,12 +156,13 @@ type copies struct {
 type staged struct {
 	once sync.Once
 	path string
-	own  bool // made here
+	own  bool         // made here
+	sync func() error // makes it durable, once; nil when it is already
 	err  error
 }
 
 // on is the message's file on a partition.
-func (c *copies) on(partition string) (string, error) {
+func (c *copies) on(partition string) (*staged, error) {
 	c.mu.Lock()
 	st := c.by[partition]
 	if st == nil {
@@ -176,7 +174,7 @@ func (c *copies) on(partition string) (string, error) {
 	}
 	c.mu.Unlock()
 	st.once.Do(func() { st.err = c.make(st, partition) })
-	return st.path, st.err
+	return st, st.err
 }
 
 func (c *copies) make(st *staged, partition string) error {
@@ -185,8 +183,8 @@ func (c *copies) make(st *staged, partition string) error {
 		return err
 	}
 	if filepath.Dir(c.f.Name()) == dir {
-		st.path = c.f.Name()
-		return c.f.Sync()
+		st.path, st.sync = c.f.Name(), sync.OnceValue(c.f.Sync)
+		return nil
 	}
 	st.path, err = copyTo(dir, c.f.Name())
 	st.own = st.path != ""

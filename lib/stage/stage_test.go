@@ -6,12 +6,16 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"golang.org/x/sys/unix"
 
+	"gocyrus/lib/cyrusdb/kv"
 	"gocyrus/lib/cyrusdb/kvtest"
+	"gocyrus/lib/cyrusdb/quotalegacy"
 	"gocyrus/lib/indexfile"
 	"gocyrus/lib/mailbox"
 	"gocyrus/lib/mboxlist"
@@ -62,7 +66,6 @@ func (s *site) incoming(t testing.TB, size int) (*spool.File, *message.Message) 
 		t.Fatal(err)
 	}
 	f := spool.New(dir, spool.Append, spool.Options{Parse: message.DefaultOptions()})
-	t.Cleanup(func() { f.Close() })
 	text := "From: a@example.net\r\nSubject: staged\r\n\r\n" + strings.Repeat("All work and no play.\r\n", size/23)
 	if _, err := f.Write([]byte(text)); err != nil {
 		t.Fatal(err)
@@ -235,6 +238,45 @@ func TestClean(t *testing.T) {
 	left, err := os.ReadDir(dir)
 	if err != nil || len(left) != 1 || left[0].Name() != "new" {
 		t.Errorf("left: %v, %v", left, err)
+	}
+}
+
+// BenchmarkConnections is sessions that deliver one message of 4,000 octets after
+// another, all to one mailbox or each to its own, with quota roots in files.
+func BenchmarkConnections(b *testing.B) {
+	for _, c := range []struct{ sessions, boxes int }{{1, 1}, {8, 1}, {8, 8}} {
+		b.Run(fmt.Sprintf("%dto%d", c.sessions, c.boxes), func(b *testing.B) {
+			s := newSite(b)
+			q := quota.NewDB(quotalegacy.New(s.root+"/conf", false, kv.Create))
+			s.store = mailbox.NewStore(*s.store.Options(), nil, q)
+			b.Cleanup(s.store.Close)
+			s.stager = New(s.store)
+			boxes := make([]*mboxlist.Entry, c.boxes)
+			for i := range boxes {
+				name := mboxname.Name(fmt.Sprint("user.u", i))
+				if err := q.Set(name, func(r *quota.Root) error { r.Limit[quota.Storage] = 1 << 30; return nil }); err != nil {
+					b.Fatal(err)
+				}
+				boxes[i] = s.create(b, name, "one", string(name))
+			}
+			var next atomic.Int64
+			var wg sync.WaitGroup
+			b.ReportAllocs()
+			b.ResetTimer()
+			for i := range c.sessions {
+				wg.Go(func() {
+					for next.Add(1) <= int64(b.N) {
+						f, msg := s.incoming(b, 4000)
+						r := s.stager.Append(b.Context(), []Target{{Entry: boxes[i%len(boxes)]}}, f, msg)
+						if r[0].Err != nil {
+							b.Error(r[0].Err)
+						}
+						f.Close()
+					}
+				})
+			}
+			wg.Wait()
+		})
 	}
 }
 
