@@ -14,6 +14,7 @@ import (
 	"gocyrus/lib/cyrusdb"
 	"gocyrus/lib/log"
 	"gocyrus/lib/mboxlist"
+	"gocyrus/lib/site"
 )
 
 func main() { command.Main(app()) }
@@ -89,6 +90,9 @@ func recoverAll(cfg *config.Config, cleanUp bool) error {
 	if failed == nil && cleanUp {
 		failed = cleanUpList(cfg)
 	}
+	if failed == nil && len(cfg.Partitions()) > 0 {
+		failed = finishInterrupted(cfg)
+	}
 	return command.Fatal(command.ExTempFail, failed)
 }
 
@@ -99,6 +103,16 @@ func cleanUpList(cfg *config.Config) error {
 		return err
 	}
 	return errors.Join(l.Recover(o, func(text string) { log.Notice("%s", text) }), l.Close())
+}
+
+// finishInterrupted puts right what processes that were killed left between
+// mailboxes and quota roots: whoever opens a site does.
+func finishInterrupted(cfg *config.Config) error {
+	s, err := site.Open(cfg)
+	if err != nil {
+		return err
+	}
+	return s.Close()
 }
 
 func checkpoint(c *cli.Context, cfg *config.Config) error {

@@ -90,19 +90,26 @@ func (o *Ops) putACL(ctx context.Context, e *mboxlist.Entry, list string) error 
 	if list == e.ACL {
 		return nil
 	}
+	// Killed between the two, the header would keep rights that nobody has.
+	done, err := o.Mailboxes.Begin(e)
+	if err != nil {
+		return err
+	}
 	// The mailbox's own modseq rises, so that clients with CONDSTORE look again.
-	err := o.update(ctx, e, func(tx *mailbox.Tx) (err error) {
+	err = o.update(ctx, e, func(tx *mailbox.Tx) (err error) {
 		tx.SetACL(list)
 		e.FolderModSeq, err = tx.TouchModSeq()
 		return err
 	})
 	if err != nil {
+		done()
 		return err
 	}
 	e.ACL, e.MTime = list, 0
 	if err := o.List.Update(func(tx *mboxlist.Tx) error { return tx.Put(e) }); err != nil {
 		return err
 	}
+	done()
 	o.tell(e)
 	return nil
 }

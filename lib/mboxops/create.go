@@ -64,7 +64,7 @@ func (o *Ops) Create(ctx context.Context, who *Who, n mboxname.Name, p CreatePar
 		return nil, err
 	}
 	if len(p.SpecialUse) > 0 {
-		err = o.putUse(e, n.Owner(), p.SpecialUse)
+		err = o.putUse(ctx, e, n.Owner(), p.SpecialUse)
 	}
 	return e, err
 }
@@ -187,6 +187,10 @@ func (o *Ops) make(ctx context.Context, n mboxname.Name, parent *mboxlist.Entry,
 	if err != nil {
 		return nil, err
 	}
+	done, err := o.Mailboxes.Begin(e, root)
+	if err != nil {
+		return nil, err
+	}
 	opts := mailbox.CreateOptions{QuotaRoot: string(root), Replace: true}
 	for _, use := range p.SpecialUse {
 		if use == `\Snoozed` {
@@ -194,11 +198,13 @@ func (o *Ops) make(ctx context.Context, n mboxname.Name, parent *mboxlist.Entry,
 		}
 	}
 	if err := o.Mailboxes.Create(ctx, e, opts); err != nil {
+		done()
 		return nil, err
 	}
 	if err := o.List.Update(func(tx *mboxlist.Tx) error { return tx.Put(e) }); err != nil {
 		return nil, err
 	}
+	done()
 	o.tell(e)
 	return e, nil
 }
@@ -235,12 +241,21 @@ func (o *Ops) newACL(n mboxname.Name, parent *mboxlist.Entry) string {
 	return list
 }
 
-// putUse stores the special use of a mailbox, private to its owner.
-func (o *Ops) putUse(e *mboxlist.Entry, userid string, uses []string) error {
+// putUse stores the special use of a mailbox, private to its owner. The mailbox's
+// index and quota root count the octets.
+func (o *Ops) putUse(ctx context.Context, e *mboxlist.Entry, userid string, uses []string) error {
 	key := annotate.Key{Scope: e.UniqueID, Entry: annotate.SpecialUse, User: annotate.UserOf(userid, e.Name.Owner())}
 	var data []byte
 	if len(uses) > 0 {
 		data = []byte(strings.Join(uses, " "))
 	}
-	return o.Annotations.Apply(annotate.Change{Key: key, Data: data})
+	return o.update(ctx, e, func(tx *mailbox.Tx) error {
+		old, _, err := o.Annotations.Get(key)
+		if err != nil {
+			return err
+		}
+		h := tx.Header()
+		h.AnnotUsed = uint32(max(int64(h.AnnotUsed)+int64(len(data))-int64(len(old.Data)), 0))
+		return o.Annotations.Apply(annotate.Change{Key: key, Data: data})
+	})
 }

@@ -115,7 +115,16 @@ func (o *Ops) entomb(e *mboxlist.Entry) error {
 // destroy removes a mailbox for good: the record first, so that nobody opens
 // it, then the files.
 func (o *Ops) destroy(ctx context.Context, e *mboxlist.Entry, p DeleteParams) error {
+	root, _, err := o.Quota.Find(e.Name)
+	if err != nil {
+		return err
+	}
+	done, err := o.Mailboxes.Begin(e, root)
+	if err != nil {
+		return err
+	}
 	if err := o.entomb(e); err != nil {
+		done()
 		return err
 	}
 	if err := o.Annotations.Drop(e.UniqueID); err != nil {
@@ -126,6 +135,7 @@ func (o *Ops) destroy(ctx context.Context, e *mboxlist.Entry, p DeleteParams) er
 			return err
 		}
 	}
+	done()
 	o.tell(e)
 	log.Notice("Deleted mailbox %s", e.Name)
 	return nil

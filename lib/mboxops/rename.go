@@ -211,13 +211,20 @@ func (o *Ops) move(ctx context.Context, e *mboxlist.Entry, to mboxname.Name, par
 	if err != nil {
 		return err
 	}
+	done, err := o.Mailboxes.Begin(e, root)
+	if err != nil {
+		return err
+	}
+	stored := false
 	commit := func() error {
-		return o.List.Update(func(tx *mboxlist.Tx) error {
+		err := o.List.Update(func(tx *mboxlist.Tx) error {
 			if to == was.Name {
 				return tx.Put(&moved)
 			}
 			return tx.Rename(was.Name, &moved)
 		})
+		stored = err == nil
+		return err
 	}
 	switch {
 	case e.Is(mboxlist.FlagIntermediate):
@@ -228,6 +235,9 @@ func (o *Ops) move(ctx context.Context, e *mboxlist.Entry, to mboxname.Name, par
 		}
 	default:
 		err = o.Mailboxes.Move(ctx, &was, &moved, string(root), commit)
+	}
+	if err == nil || !stored {
+		done()
 	}
 	if err != nil {
 		return err

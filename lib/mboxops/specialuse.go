@@ -124,7 +124,7 @@ func (o *Ops) hasUse(e *mboxlist.Entry, among []string) bool {
 
 // SetSpecialUse gives a mailbox the uses, none to take them away.
 func (o *Ops) SetSpecialUse(ctx context.Context, who *Who, n mboxname.Name, uses []string) error {
-	_, unlock, err := o.Mailboxes.LockUser(ctx, n.Owner())
+	ctx, unlock, err := o.Mailboxes.LockUser(ctx, n.Owner())
 	if err != nil {
 		return err
 	}
@@ -140,5 +140,5 @@ func (o *Ops) SetSpecialUse(ctx context.Context, who *Who, n mboxname.Name, uses
 	if err := o.checkUses(n, uses); err != nil {
 		return err
 	}
-	return o.putUse(e, who.UserID, uses)
+	return o.putUse(ctx, e, who.UserID, uses)
 }

@@ -7,6 +7,7 @@
 package site
 
 import (
+	"context"
 	"errors"
 	"path/filepath"
 
@@ -17,6 +18,7 @@ import (
 	"gocyrus/lib/cyrusdb/kv"
 	"gocyrus/lib/cyrusdb/quotalegacy"
 	"gocyrus/lib/idle"
+	"gocyrus/lib/log"
 	"gocyrus/lib/mailbox"
 	"gocyrus/lib/mboxlist"
 	"gocyrus/lib/mboxname"
@@ -67,6 +69,10 @@ func Open(cfg *config.Config) (*Site, error) {
 		List: s.List, Mailboxes: s.Mailboxes, Quota: s.Quota, Subs: s.Subs, Seen: s.Seen,
 		Annotations: s.Annotations, Partitions: s.Partitions, Layout: s.Layout,
 	}, sinks...)
+	if err := s.Mailboxes.Recover(context.Background()); err != nil {
+		// The notes stay, and whoever comes next tries again.
+		log.Err("IOERROR: changes that were interrupted: %v", err)
+	}
 	return s, nil
 }
 
