@@ -229,7 +229,7 @@ func (s *Store) underRoot(ctx context.Context, e *mboxlist.Entry, root mboxname.
 	defer m.Close()
 	right := false
 	err = m.View(ctx, func(v *View) error {
-		right = m.hf.QuotaRoot == string(root) && (m.hf.Name == "" || m.hf.Name == string(e.Name))
+		right = m.hf.QuotaRoot == string(root) && (m.hf.Name == "" || m.hf.Name == string(e.Name)) && m.hf.ACL == e.ACL
 		return nil
 	})
 	if err != nil || right {
@@ -237,6 +237,7 @@ func (s *Store) underRoot(ctx context.Context, e *mboxlist.Entry, root mboxname.
 	}
 	return m.Update(ctx, func(tx *Tx) error {
 		tx.SetName()
+		tx.SetACL(e.ACL) // what nobody acknowledged is not in mailboxes.db, which counts
 		tx.SetQuotaRoot(string(root))
 		return nil
 	})

@@ -63,6 +63,7 @@ func (m *Mailbox) recount(size int64) error {
 	if err := m.readHeaderFile(&h); err != nil {
 		return err
 	}
+	h.HeaderFileCRC = m.hfCRC
 	t, err := indexfile.NewTable(m.imap.b, &h)
 	if err != nil {
 		return fmt.Errorf("%w: %w", ErrCorrupt, err)

@@ -70,6 +70,12 @@ func (m *Mailbox) reread(head []byte, size int64) error {
 	if err := m.readHeaderFile(&h); err != nil {
 		return err
 	}
+	// cyrus.header is only replaced under the exclusive lock of the index, and
+	// the index header follows before that goes: who sees the one without the
+	// other sees a dead writer's work.
+	if h.Version >= 12 && h.HeaderFileCRC != m.hfCRC {
+		return fmt.Errorf("%w: cyrus.header is newer", errDirty)
+	}
 	return m.adopt(&h)
 }
 
