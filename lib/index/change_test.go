@@ -273,3 +273,24 @@ func (b *box) expungeFirst(s *State) error {
 	_, err := s.expunge(b.t.Context(), nums("1"), 0)
 	return err
 }
+
+// TestVanishedOnce: what the view still numbers is not named as vanished: the
+// client hears of it once, with the next refresh.
+func TestVanishedOnce(t *testing.T) {
+	b := newBox(t, newStore(t), "user.alice")
+	b.add(10, 0)
+	early := b.open(owner, false)
+	since := early.Told()
+	b.expunge(2, 3)
+	s := b.open(owner, false)
+	b.expunge(5, 6) // after the view was made
+	for _, from := range []uint64{since, 0} {
+		got, err := s.Vanished(t.Context(), nil, from, Match{})
+		if err != nil || !slices.Equal(got, set("2:3")) {
+			t.Errorf("since %d: got %v, %v", from, got, err)
+		}
+	}
+	if c := b.refresh(s, false); !slices.Equal(c.Gone, []Gone{{3, 5}, {3, 6}}) {
+		t.Errorf("then told %+v", c.Gone)
+	}
+}

@@ -99,6 +99,7 @@ type copier struct {
 	inRecord bool // \Seen goes into the target's records
 	root     string
 	octets   int64
+	annots   int64 // octets of annotations
 	list     []original
 	seen     seqset.Set // UIDs in the target to be marked as seen by the user
 	done     Copied
@@ -106,7 +107,8 @@ type copier struct {
 
 type original struct {
 	*mailbox.Source
-	seen bool
+	seen   bool
+	annots []mailbox.Annot
 }
 
 // gather reads all that is needed of the messages: the source is not locked
@@ -126,7 +128,14 @@ func (c *copier) gather(r *Reader, set Numbers) error {
 		if err != nil {
 			return err
 		}
-		c.list = append(c.list, original{src, r.Flags(raw).System&indexfile.Seen != 0})
+		annots, err := r.carried(raw, &c.t)
+		if err != nil {
+			return err
+		}
+		for _, a := range annots {
+			c.annots += int64(len(a.Data))
+		}
+		c.list = append(c.list, original{src, r.Flags(raw).System&indexfile.Seen != 0, annots})
 		c.octets += int64(raw.Size())
 	}
 	return nil
@@ -139,7 +148,9 @@ func (c *copier) write(tx *mailbox.Tx) error {
 	c.inRecord = c.t.InRecord(h)
 	// What moves within a quota root makes it no fuller.
 	if !c.t.IgnoreQuota && !(c.move && tx.QuotaRoot() == c.root) {
-		err := tx.CheckQuota(quota.Usage{quota.Storage: c.octets, quota.Message: int64(len(c.list))})
+		err := tx.CheckQuota(quota.Usage{
+			quota.Storage: c.octets, quota.Message: int64(len(c.list)), quota.AnnotationStorage: c.annots,
+		})
 		if err != nil {
 			return err
 		}
@@ -163,7 +174,7 @@ func (c *copier) write(tx *mailbox.Tx) error {
 // message is what is appended for o: with the flags that the user may set in the
 // target.
 func (c *copier) message(o *original) mailbox.Append {
-	a := mailbox.Append{From: o.Source}
+	a := mailbox.Append{From: o.Source, Annots: o.annots}
 	flags := o.Record.Flags & indexfile.System &^ indexfile.Seen
 	if o.seen && c.inRecord {
 		flags |= indexfile.Seen

@@ -15,18 +15,28 @@ type Reader struct {
 	*State
 	v    *mailbox.View
 	same bool // no repack since the snapshot: its record numbers hold
+
+	annots *mailbox.Annotations // nil until the first is read
 }
 
 // View calls fn while the mailbox's records can be read. Others wait to change
 // the mailbox until fn returns: nothing slow belongs into it.
 func (s *State) View(ctx context.Context, fn func(r *Reader) error) error {
 	return s.mbox.View(ctx, func(v *mailbox.View) error {
-		return fn(s.reader(v))
+		r := s.reader(v)
+		defer r.close()
+		return fn(r)
 	})
 }
 
 func (s *State) reader(v *mailbox.View) *Reader {
 	return &Reader{State: s, v: v, same: s.base.Generation() == v.Generation()}
+}
+
+func (r *Reader) close() {
+	if r.annots != nil {
+		r.annots.Close()
+	}
 }
 
 // Header is the header of the mailbox's index as it is now, which may be ahead

@@ -16,18 +16,22 @@ import (
 // UID of the set that the mailbox has not is named. known lets such an answer
 // leave out the front part that the client has right: numbers and their UIDs in
 // step.
+//
+// Messages that the view still has a number for are not named, though others may
+// have expunged them by now: the client hears of those with the next Refresh,
+// and would count wrong if it heard twice.
 func (s *State) Vanished(ctx context.Context, set imap.UIDSet, since uint64, known Match) (seqset.Set, error) {
 	var out seqset.Set
 	err := s.View(ctx, func(r *Reader) (err error) {
 		h := r.Header()
-		want := wanted(set, h.LastUID)
+		want := wanted(set, r.last)
 		switch {
 		case since >= h.HighestModSeq:
 		case since >= h.DeletedModSeq:
 			out, err = r.expungedSince(want, since)
 			return err
 		default:
-			out = r.missing(want, h.LastUID, known)
+			out = r.missing(want, r.last, known)
 		}
 		return nil
 	})
@@ -74,7 +78,11 @@ func (r *Reader) expungedSince(want seqset.Set, since uint64) (seqset.Set, error
 	var uids []seqset.Range
 	err := r.v.ChangedSince(since, func(recno int) error {
 		raw := r.v.Raw(recno)
-		if uid := raw.UID(); raw.Flags()&indexfile.Expunged != 0 && want.Contains(uid) {
+		uid := raw.UID()
+		if raw.Flags()&indexfile.Expunged == 0 || !want.Contains(uid) {
+			return nil
+		}
+		if _, ok := r.Seq(uid); !ok {
 			uids = append(uids, seqset.Range{First: uid, Last: uid})
 		}
 		return nil
@@ -82,9 +90,8 @@ func (r *Reader) expungedSince(want seqset.Set, since uint64) (seqset.Set, error
 	return setOf(uids), err
 }
 
-// missing are the UIDs in want that the mailbox does not have.
+// missing are the UIDs in want, none above last, that the view does not have.
 func (r *Reader) missing(want seqset.Set, last uint32, known Match) seqset.Set {
-	x := r.v.Index()
 	next := r.agreed(known) + 1 // the lowest UID not yet decided
 	var out seqset.Set
 	gap := func(to uint32) {
@@ -98,8 +105,8 @@ func (r *Reader) missing(want seqset.Set, last uint32, known Match) seqset.Set {
 			want = want[1:]
 		}
 	}
-	for seq, _ := x.Seq(next); seq <= x.Len(); seq++ {
-		uid := x.UID(seq)
+	for seq := r.lower(next); seq <= r.Exists(); seq++ {
+		uid := r.UID(seq)
 		if uid > next {
 			gap(uid - 1)
 		}
