@@ -87,11 +87,12 @@ func (e *WriteError) Unwrap() error { return e.Err }
 // over, and takes away the dot that stands before each line that began with one
 // (RFC 5321 section 4.5.2). n is the length of the text in octets. An error of w
 // does not stop the reading: the stream stays in step, and the error is returned
-// at the end in a WriteError; any other error is the source's. A line end is a
-// LF, with CR or without; only before CRLF does the dot end the text.
+// at the end in a WriteError; any other error is the source's. A line begins
+// after CRLF alone: a server that takes the dot after a bare LF, or before one,
+// for the end takes commands out of a body (CVE-2023-51764), as Cyrus 3.10 does.
 func (r *Reader) Text(w io.Writer) (n int64, err error) {
 	t := texter{r: r.reader(), w: w}
-	// The first line has no LF before it.
+	// The first line has no CRLF before it.
 	if err := t.dot(); err != nil {
 		return t.n, err
 	}
@@ -112,6 +113,7 @@ type texter struct {
 	w    io.Writer
 	n    int64
 	werr error
+	cr   bool // the last octet read was a CR
 	over bool
 }
 
@@ -128,15 +130,19 @@ func (t *texter) piece() error {
 		return unexpected(err)
 	}
 	b, _ := t.r.Peek(t.r.Buffered())
-	i := bytes.Index(b, []byte("\n."))
-	n := i + 1
-	if i < 0 {
-		n = len(b)
+	n, end := len(b), false
+	switch i := bytes.Index(b, []byte("\r\n.")); {
+	case t.cr && b[0] == '\n': // the line end was cut in two
+		n, end = 1, true
+	case i >= 0:
+		n, end = i+2, true
+	default:
+		end = bytes.HasSuffix(b, []byte("\r\n"))
 	}
-	lf := b[n-1] == '\n'
+	t.cr = b[n-1] == '\r'
 	t.write(b[:n])
 	t.r.Discard(n)
-	if lf {
+	if end {
 		return t.dot()
 	}
 	return nil

@@ -31,7 +31,9 @@ func TestText(t *testing.T) {
 		{"empty", ".\r\nQUIT\r\n", "", "QUIT\r\n", nil},
 		{"lines", "a\r\nb\r\n.\r\n", "a\r\nb\r\n", "", nil},
 		{"dots", "..\r\n...a\r\n.b\r\n.\r\n", ".\r\n..a\r\nb\r\n", "", nil},
-		{"bare LF", "a\n.\n..\n.\r\n", "a\n\n.\n", "", nil},
+		{"bare LF", "a\n.\n..\n.\r\nb\r\n.\r\n", "a\n.\n..\n.\r\nb\r\n", "", nil},
+		{"bare LF behind the dot", "a\r\n.\nb\r\n.\r\n", "a\r\n\nb\r\n", "", nil},
+		{"bare CR", "a\r.\r\r\n.\r\n", "a\r.\r\r\n", "", nil},
 		{"a dot and CR", ".\rx\r\n.\r\n", "\rx\r\n", "", nil},
 		{"dot within a line", "a.\r\n.\r\nx", "a.\r\n", "x", nil},
 		{"no end", "a\r\n", "a\r\n", "", io.ErrUnexpectedEOF},
@@ -80,12 +82,12 @@ func FuzzText(f *testing.F) {
 		if size < 16 || size > 1000 {
 			size = 16
 		}
-		stuffed := bytes.ReplaceAll(text, []byte("\n."), []byte("\n.."))
+		stuffed := bytes.ReplaceAll(text, []byte("\r\n."), []byte("\r\n.."))
 		if bytes.HasPrefix(text, []byte(".")) {
 			stuffed = append([]byte("."), stuffed...)
 		}
 		want := text
-		if len(text) > 0 && text[len(text)-1] != '\n' {
+		if len(text) > 0 && !bytes.HasSuffix(text, []byte("\r\n")) {
 			stuffed = append(stuffed, "\r\n"...)
 			want = append(bytes.Clone(text), "\r\n"...)
 		}
