@@ -1,8 +1,10 @@
 package service
 
 import (
+	"errors"
 	"io"
 	"net"
+	"os"
 	"sync"
 	"time"
 )
@@ -21,6 +23,17 @@ type conn struct {
 	interrupted bool
 }
 
+// errEnding is the error of a read after interrupt. It is a net.Error, as a
+// connection that breaks gives, and no timeout: who reads again after a timeout
+// must not do so for ever.
+var errEnding net.Error = ending{}
+
+type ending struct{}
+
+func (ending) Error() string   { return "session is to end" }
+func (ending) Timeout() bool   { return false }
+func (ending) Temporary() bool { return false }
+
 func newConn(c net.Conn) *conn { return &conn{Conn: c} }
 
 // NetConn returns the connection below, for what only a *net.TCPConn or
@@ -33,6 +46,20 @@ func (c *conn) interrupt() {
 	c.interrupted = true
 	c.Conn.SetReadDeadline(time.Unix(1, 0))
 	c.Conn.SetWriteDeadline(time.Now().Add(lastWrite))
+}
+
+func (c *conn) Read(p []byte) (int, error) {
+	n, err := c.Conn.Read(p)
+	if n == 0 && errors.Is(err, os.ErrDeadlineExceeded) && c.isInterrupted() {
+		err = errEnding
+	}
+	return n, err
+}
+
+func (c *conn) isInterrupted() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.interrupted
 }
 
 func (c *conn) SetDeadline(t time.Time) error {
