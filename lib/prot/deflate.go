@@ -2,7 +2,6 @@ package prot
 
 import (
 	"bytes"
-	"io"
 	"sync"
 
 	"github.com/klauspost/compress/flate"
@@ -16,86 +15,91 @@ const maxDict = 8 << 10
 // write.
 var zPool = sync.Pool{New: func() any { return new(bytes.Buffer) }}
 
-// deflate is the DEFLATE layer: a decompressor fed by a small raw buffer of our
-// own, so that waiting for input happens outside of it. flate.Reader keeps any
-// error for ever, a timeout too.
+// deflate is the DEFLATE layer, with a small buffer of its own for compressed
+// input.
 type deflate struct {
 	c     *Conn
+	z     inflater
 	raw   []byte // compressed octets read: raw[pos:end]
 	pos   int
 	end   int
-	r     io.ReadCloser
-	more  bool // the last Read filled its buffer: flate may hold more
-	ahead []byte
-	dict  []byte
+	ahead []byte // compressed octets that came before the layer was there
+
+	first    byte // an octet that wait has decompressed
+	hasFirst bool
+	err      error // what ended the input for good
+	dict     []byte
 }
 
 func newDeflate(c *Conn, ahead []byte) *deflate {
-	d := &deflate{c: c, raw: make([]byte, 1<<10), ahead: ahead}
-	d.r = flate.NewReader(d.source())
-	return d
+	return &deflate{c: c, raw: make([]byte, 1<<10), ahead: ahead}
 }
 
-// source reads compressed octets for flate, one by one where it asks so:
-// flate then never takes more than it needs.
-func (d *deflate) source() flate.Reader { return (*rawReader)(d) }
-
-type rawReader deflate
-
-func (r *rawReader) fill() error {
-	if r.pos < r.end {
-		return nil
-	}
-	if len(r.ahead) > 0 {
-		n := copy(r.raw, r.ahead)
-		r.ahead = r.ahead[n:]
-		r.pos, r.end = 0, n
-		return nil
-	}
-	n, err := r.c.readLayer(r.raw)
-	r.pos, r.end = 0, n
-	if n > 0 {
-		return nil
-	}
-	return err
-}
-
-func (r *rawReader) ReadByte() (byte, error) {
-	if err := r.fill(); err != nil {
-		return 0, err
-	}
-	b := r.raw[r.pos]
-	r.pos++
-	return b, nil
-}
-
-func (r *rawReader) Read(p []byte) (int, error) {
-	if err := r.fill(); err != nil {
-		return 0, err
-	}
-	n := copy(p, r.raw[r.pos:r.end])
-	r.pos += n
-	return n, nil
-}
-
-// wait returns when compressed input is at hand; the caller has set the
-// deadline.
+// wait returns when decompressed input is at hand; the caller has set the
+// deadline. A flush that carries no octet does not end it.
 func (d *deflate) wait() error {
-	if d.more || d.pos < d.end || len(d.ahead) > 0 {
-		return nil
+	for !d.hasFirst {
+		var one [1]byte
+		if d.inflate(one[:]) == 1 {
+			d.first, d.hasFirst = one[0], true
+			return nil
+		}
+		if d.err != nil {
+			return d.err
+		}
+		if err := d.fill(d.c.layer.Read); err != nil {
+			return err
+		}
 	}
-	n, err := d.c.layer.Read(d.raw)
-	d.pos, d.end = 0, n
-	if n > 0 {
-		return nil
-	}
-	return err
+	return nil
 }
 
 func (d *deflate) Read(p []byte) (int, error) {
-	n, err := d.r.Read(p)
-	d.more = n == len(p)
-	return n, err
+	if len(p) == 0 {
+		return 0, nil
+	}
+	for {
+		n := 0
+		if d.hasFirst {
+			p[0], d.hasFirst, n = d.first, false, 1
+		}
+		if n += d.inflate(p[n:]); n > 0 {
+			return n, nil
+		}
+		if d.err != nil {
+			return 0, d.err
+		}
+		if err := d.fill(d.c.readLayer); err != nil {
+			return 0, err
+		}
+	}
+}
+
+// inflate decompresses what is at hand into p.
+func (d *deflate) inflate(p []byte) int {
+	if d.err != nil {
+		return 0
+	}
+	n, used, err := d.z.inflate(p, d.raw[d.pos:d.end])
+	d.pos += used
+	d.err = err
+	return n
+}
+
+// fill reads compressed octets; all those before have been used.
+func (d *deflate) fill(read func([]byte) (int, error)) error {
+	d.pos, d.end = 0, 0
+	if len(d.ahead) > 0 {
+		d.end = copy(d.raw, d.ahead)
+		d.ahead = d.ahead[d.end:]
+		return nil
+	}
+	n, err := read(d.raw)
+	d.end = n
+	if n > 0 {
+		return nil
+	}
+	return err
 }
 
 // write compresses p as one or more blocks that end on an octet's boundary.
