@@ -139,24 +139,38 @@ func (c *cacheMap) from(path string, generation uint32, off uint64, look bool) (
 }
 
 func (c *cacheMap) open(path string, generation uint32) error {
+	if done, err := c.tryOpen(path, generation); done || err != nil {
+		return err
+	}
+	if err := finishRepack(path, generation); err != nil {
+		return err
+	}
+	if done, err := c.tryOpen(path, generation); done || err != nil {
+		return err
+	}
+	c.bad = true
+	return nil
+}
+
+// tryOpen opens a cache of that generation; one that is not there is none, and
+// looked for again. done is false for one of another generation.
+func (c *cacheMap) tryOpen(path string, generation uint32) (done bool, err error) {
 	f, err := os.Open(path)
 	if errors.Is(err, os.ErrNotExist) {
-		return nil // and try again next time: the first append makes it
+		return true, nil // and try again next time: the first append makes it
 	}
 	if err != nil {
-		return err
+		return false, err
 	}
 	c.file = f
 	if err := c.grow(); err != nil {
-		return err
+		return false, err
 	}
-	// A repack that was killed between its two renames leaves an index beside
-	// another cache: no offset fits then.
 	if c.size < 4 || binary.BigEndian.Uint32(c.now.b) != generation {
 		c.drop()
-		c.bad = true
+		return false, nil
 	}
-	return nil
+	return true, nil
 }
 
 // grow looks how long the file is now, and maps it anew if the map is too short.
@@ -186,6 +200,8 @@ type cacheAppend struct {
 	start int64 // where buf goes
 	buf   []byte
 	wrote bool // records were added
+
+	finished bool // finishRepack was tried
 }
 
 // add takes in a record and says where it will be.
@@ -255,6 +271,14 @@ func (c *cacheAppend) open(m *Mailbox) error {
 	size := st.Size()
 	if size < 4 || binary.BigEndian.Uint32(word[:]) != m.hdr.Generation {
 		size = 0
+		if !c.finished {
+			c.finished = true
+			f.Close()
+			if err := finishRepack(m.paths.cache, m.hdr.Generation); err != nil {
+				return err
+			}
+			return c.open(m)
+		}
 	}
 	c.file = f
 	if size == 0 {
@@ -263,6 +287,38 @@ func (c *cacheAppend) open(m *Mailbox) error {
 	}
 	c.start = (size + 3) &^ 3
 	return nil
+}
+
+// finishRepack does the last rename of a repack that was killed after it had put
+// the new index in place: the new cache lies beside the old one, whole and
+// synced, and its generation is the index's. The caller holds the index lock, if
+// only shared: who comes second finds nothing to do.
+func finishRepack(path string, generation uint32) error {
+	fits := func(name string) (bool, error) {
+		f, err := os.Open(name)
+		if errors.Is(err, os.ErrNotExist) {
+			return false, nil
+		}
+		if err != nil {
+			return false, err
+		}
+		defer f.Close()
+		var word [4]byte
+		if _, err := f.ReadAt(word[:], 0); err != nil {
+			return false, nil // empty: just made
+		}
+		return binary.BigEndian.Uint32(word[:]) == generation, nil
+	}
+	if ok, err := fits(path); ok || err != nil {
+		return err
+	}
+	if ok, err := fits(path + ".NEW"); !ok || err != nil {
+		return err
+	}
+	if err := os.Rename(path+".NEW", path); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return err
+	}
+	return syncDir(filepath.Dir(path))
 }
 
 func (c *cacheAppend) renew(m *Mailbox) error {
