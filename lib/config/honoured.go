@@ -115,6 +115,9 @@ proxyservers
 ptscache_db
 qosmarking
 quota_db
+quotawarnmsg
+quotawarnpercent
+quotawarnsize
 readonly
 reject8bit
 reverseacls

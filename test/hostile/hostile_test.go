@@ -142,15 +142,3 @@ func connect(t *testing.T, addr string) *rig.Conn {
 	}
 	return c
 }
-
-// rest reads lines up to the end of the connection, at most a hundred.
-func rest(c *rig.Conn) (lines []string, err error) {
-	for range 100 {
-		var line string
-		if line, err = c.Line(); err != nil {
-			return lines, err
-		}
-		lines = append(lines, line)
-	}
-	return lines, nil
-}

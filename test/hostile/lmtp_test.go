@@ -49,8 +49,8 @@ func TestSmuggling(t *testing.T) {
 			if line := must(t, c, "NOOP\r\n", "250"); strings.Contains(line, "Sender") {
 				t.Errorf("a command of the body was obeyed: %s", line)
 			}
-			r := ok(t, reader, "EXAMINE INBOX")
-			r = ok(t, reader, fmt.Sprintf("SEARCH HEADER Message-ID inner-%d", i))
+			ok(t, reader, "EXAMINE INBOX")
+			r := ok(t, reader, fmt.Sprintf("SEARCH HEADER Message-ID inner-%d", i))
 			if got := r.Untagged[0].Text; got != "SEARCH" {
 				t.Errorf("the inner message was delivered: %s", got)
 			}
