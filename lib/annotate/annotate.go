@@ -85,6 +85,22 @@ func (d *DB) Get(k Key) (Value, bool, error) {
 	return v, err == nil && !v.Deleted, err
 }
 
+// GetEach is Get of many keys, in few locks: fn gets the index of a key and its
+// value, where there is one that can be read.
+func (d *DB) GetEach(keys []Key, fn func(i int, v Value) error) error {
+	raw := make([][]byte, len(keys))
+	for i := range keys {
+		raw[i] = keys[i].bytes()
+	}
+	return kv.GetEach(d.db, raw, func(i int, val []byte) error {
+		v, err := decode(val)
+		if err != nil || v.Deleted {
+			return nil
+		}
+		return fn(i, v)
+	})
+}
+
 // Scan calls fn for each value of a scope, tombstones too, in order of keys.
 // The value's data is good until fn returns.
 func (d *DB) Scan(scope string, fn func(Key, Value) error) error {

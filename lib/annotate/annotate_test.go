@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"encoding/hex"
 	"errors"
+	"slices"
+	"strconv"
 	"testing"
 
 	"gocyrus/lib/cyrusdb/kvtest"
@@ -55,6 +57,14 @@ func TestDB(t *testing.T) {
 	}
 	if v, ok, err := d.Get(sent); string(v.Data) != `\Sent` || !ok || err != nil {
 		t.Errorf("Get: %+v %v %v", v, ok, err)
+	}
+	var each []string
+	err = d.GetEach([]Key{msg, {"id1", "/none", ""}, sent}, func(i int, v Value) error {
+		each = append(each, strconv.Itoa(i)+string(v.Data))
+		return nil
+	})
+	if err != nil || !slices.Equal(each, []string{"0x", `2\Sent`}) {
+		t.Errorf("GetEach: %q, %v", each, err)
 	}
 	if v, ok, err := d.Get(bob); len(v.Data) != 0 || !ok || err != nil {
 		t.Errorf("an empty value is a value: %+v %v %v", v, ok, err)

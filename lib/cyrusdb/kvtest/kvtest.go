@@ -150,6 +150,7 @@ func (m *model) check(db kv.DB) {
 		m.t.Fatalf("get of an absent key: %v", err)
 	}
 	slices.SortFunc(keys, func(a, b string) int { return m.compare([]byte(a), []byte(b)) })
+	m.each(db, keys)
 	m.scan("whole", keys, func(fn func(k, v []byte) error) error { return db.Scan(nil, fn) })
 	if len(keys) == 0 {
 		return
@@ -167,6 +168,29 @@ func (m *model) check(db kv.DB) {
 	n := 0
 	if err := db.Scan(nil, func(_, _ []byte) error { n++; return kv.Stop }); err != nil || n != 1 {
 		m.t.Fatalf("stopped scan: %d records, %v", n, err)
+	}
+}
+
+// each checks GetEach, with keys among them that are not there.
+func (m *model) each(db kv.DB, keys []string) {
+	m.t.Helper()
+	var ask [][]byte
+	for _, k := range keys {
+		ask = append(ask, []byte(k), []byte(k+"absent"))
+	}
+	n := 0
+	err := kv.GetEach(db, ask, func(i int, val []byte) error {
+		if i != 2*n || string(val) != m.want[keys[n]] {
+			return fmt.Errorf("number %d is key %d, %q", n, i, val)
+		}
+		n++
+		return nil
+	})
+	if err != nil || n != len(keys) {
+		m.t.Fatalf("get each: %d of %d keys, %v", n, len(keys), err)
+	}
+	if err := kv.GetEach(db, ask, func(int, []byte) error { return kv.Stop }); err != nil {
+		m.t.Fatalf("stopped get each: %v", err)
 	}
 }
 

@@ -163,6 +163,39 @@ func (db *DB) Get(key []byte) (val []byte, err error) {
 	return val, err
 }
 
+// eachLock is how many keys GetEach looks up under one lock.
+const eachLock = 256
+
+// GetEach is kv.EachGetter: many keys cost few locks.
+func (db *DB) GetEach(keys [][]byte, fn func(i int, val []byte) error) error {
+	for first := 0; first < len(keys); first += eachLock {
+		some := keys[first:min(first+eachLock, len(keys))]
+		vals := make([][]byte, len(some))
+		err := db.read(func(t *file) error {
+			for i, k := range some {
+				v, err := t.value(k)
+				if err != nil && !errors.Is(err, kv.ErrNotFound) {
+					return err
+				}
+				vals[i] = v
+			}
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+		for i, v := range vals {
+			if v == nil {
+				continue // a value that is there is never nil
+			}
+			if err := fn(first+i, v); err != nil {
+				return kv.Scanning(err)
+			}
+		}
+	}
+	return nil
+}
+
 func (t *file) value(key []byte) ([]byte, error) {
 	var p position
 	if err := t.find(key, &p); err != nil {
