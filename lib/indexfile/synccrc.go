@@ -98,6 +98,13 @@ func Virtual(r *Record, version uint32) (sum uint32) {
 	return sum
 }
 
+// SameVirtual says that Virtual of two records of a message is the same, at the
+// price of a comparison.
+func SameVirtual(a, b *Record) bool {
+	return a.UID == b.UID && (a.Flags^b.Flags)&Expunged == 0 &&
+		a.CID == b.CID && a.SaveDate == b.SaveDate && a.CreatedModSeq == b.CreatedModSeq
+}
+
 // AnnotCRC is the share of one annotation of a message. The userid of an
 // annotation of the owner is his real name.
 func AnnotCRC(uid uint32, entry, userid string, value []byte) uint32 {

@@ -64,3 +64,30 @@ func TestBasicAllocates(t *testing.T) {
 		t.Errorf("%v allocations", n)
 	}
 }
+
+// TestSameVirtual checks that records that are said to have the same share have
+// it, and that the usual change of flags is seen to be one.
+func TestSameVirtual(t *testing.T) {
+	old := Record{UID: 3, CID: 5, SaveDate: 7, CreatedModSeq: 9, ModSeq: 11}
+	for _, tc := range []struct {
+		name   string
+		change func(r *Record)
+		same   bool
+	}{
+		{"flags", func(r *Record) { r.Flags, r.ModSeq, r.LastUpdated = Seen, 12, 13 }, true},
+		{"expunged", func(r *Record) { r.Flags |= Expunged }, false},
+		{"conversation", func(r *Record) { r.CID = 6 }, false},
+		{"save date", func(r *Record) { r.SaveDate = 8 }, false},
+		{"creation", func(r *Record) { r.CreatedModSeq = 10 }, false},
+		{"uid", func(r *Record) { r.UID = 4 }, false},
+	} {
+		r := old
+		tc.change(&r)
+		if got := SameVirtual(&old, &r); got != tc.same {
+			t.Errorf("%s: %v, want %v", tc.name, got, tc.same)
+		}
+		if same := Virtual(&old, 19) == Virtual(&r, 19); same != tc.same {
+			t.Errorf("%s: shares agree %v, want %v", tc.name, same, tc.same)
+		}
+	}
+}
