@@ -27,6 +27,7 @@ type batch struct {
 	hf      *headerfile.Header
 	flags   *indexfile.FlagCRCs // of hf
 	acl     bool                // hf differs in more than flags
+	with    func() error        // what has to be done before the file of hf is replaced
 
 	links  []string       // files that were made
 	syncs  []func() error // what makes their content durable
@@ -37,6 +38,7 @@ type batch struct {
 	charged map[string]quota.Usage // by quota root
 	pending *pending               // the note of it
 	hard    bool                   // some update is not soft
+	begun   bool                   // to write the index
 
 	touched []recent // in the order of modseqs
 	gone    []uint32 // records that are not live any more
@@ -92,12 +94,7 @@ func (b *batch) run(r *request) (ok bool) {
 		if p := recover(); p != nil {
 			b.rollback()
 			ok = false
-			if f, is := p.(interface{ Addr() uintptr }); is && b.m.maps(f.Addr()) {
-				r.err = fmt.Errorf("%s: fault in a mapped file: %w", b.m.Name(), ErrCorrupt)
-				return
-			}
-			r.err = errPanic
-			r.panic = fmt.Sprintf("%v\n%s", p, debug.Stack())
+			b.m.caught(r, p)
 		}
 	}()
 	tx := &Tx{View: View{m: b.m}, b: b}
@@ -108,6 +105,19 @@ func (b *batch) run(r *request) (ok bool) {
 	}
 	b.hard = b.hard || !tx.soft
 	return true
+}
+
+// caught gives a request what it panicked with, nil for nothing.
+func (m *Mailbox) caught(r *request, p any) {
+	if p == nil {
+		return
+	}
+	if f, is := p.(interface{ Addr() uintptr }); is && m.maps(f.Addr()) {
+		r.err = fmt.Errorf("%s: fault in a mapped file: %w", m.Name(), ErrCorrupt)
+		return
+	}
+	r.err = errPanic
+	r.panic = fmt.Sprintf("%v\n%s", p, debug.Stack())
 }
 
 // errPanic is the error of an update that panicked; its caller panics too.
@@ -190,11 +200,15 @@ func (b *batch) put(recno int, old, rec *indexfile.Record) error {
 	if old != nil {
 		b.hdr.Count(old, false)
 		b.hdr.SyncCRC ^= b.crcs().Basic(old)
-		b.hdr.SyncCRCAnnot ^= indexfile.Virtual(old, b.base.Version)
 	}
 	b.hdr.Count(rec, true)
 	b.hdr.SyncCRC ^= b.crcs().Basic(rec)
-	b.hdr.SyncCRCAnnot ^= indexfile.Virtual(rec, b.base.Version)
+	if old == nil || !indexfile.SameVirtual(old, rec) {
+		if old != nil {
+			b.hdr.SyncCRCAnnot ^= indexfile.Virtual(old, b.base.Version)
+		}
+		b.hdr.SyncCRCAnnot ^= indexfile.Virtual(rec, b.base.Version)
+	}
 	b.store(recno, raw)
 	return nil
 }

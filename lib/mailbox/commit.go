@@ -13,6 +13,7 @@ import (
 	"gocyrus/lib/change"
 	"gocyrus/lib/indexfile"
 	"gocyrus/lib/mailbox/headerfile"
+	"gocyrus/lib/mappedfile"
 	"gocyrus/lib/mboxname"
 	"gocyrus/lib/quota"
 )
@@ -27,6 +28,7 @@ func (b *batch) commit() (*change.Commit, error) {
 	}
 	err := b.prepare()
 	if err == nil {
+		b.begun = true
 		err = b.writeIndex()
 	}
 	if err != nil {
@@ -44,7 +46,8 @@ func (b *batch) commit() (*change.Commit, error) {
 // abandon undoes what was prepared for an index that was not written.
 func (b *batch) abandon() error {
 	b.m.stale = true
-	if b.m.written(&b.hdr) {
+	// A change without a modseq of its own looks written before it is.
+	if b.begun && b.m.written(&b.hdr) {
 		return nil
 	}
 	var errs []error
@@ -81,14 +84,41 @@ func (b *batch) prepare() error {
 	if len(b.annots.changes) > 0 {
 		tasks = append(tasks, b.annots.apply)
 	}
+	var header *newFile
 	if b.hf != nil {
 		file := b.hf.Append(nil)
 		b.hdr.HeaderFileCRC = headerfile.CRC(file)
-		tasks = append(tasks, func() error { return replaceFile(b.m.paths.header, file) })
+		var err error
+		if header, err = writeFile(b.m.paths.header, file); err != nil {
+			return err
+		}
+		tasks = append(tasks, header.sync)
+	}
+	if b.with != nil {
+		tasks = append(tasks, b.with)
 	}
 	// The clock comes first: a quota root takes its modseq from there.
 	tasks = append(tasks, func() error { return errors.Join(b.clock.write(), b.charge()) })
-	return together(tasks)
+	if err := together(tasks); err != nil {
+		return errors.Join(err, header.drop())
+	}
+	return b.replaceHeader(header)
+}
+
+// replaceHeader puts a new cyrus.header in place, durably if there are records
+// that may refer to its flags. Otherwise that can wait for the sync of the index:
+// whoever finds only one of the two after a crash mends it.
+func (b *batch) replaceHeader(header *newFile) error {
+	if header == nil {
+		return nil
+	}
+	if err := header.rename(); err != nil {
+		return err
+	}
+	if len(b.added) > 0 || len(b.changed) > 0 {
+		return syncDir(filepath.Dir(b.m.paths.header))
+	}
+	return nil
 }
 
 // maxSyncs is how many files are synced at the same time.
@@ -230,10 +260,20 @@ func (b *batch) writeIndex() error {
 	if err := b.writeHeader(&b.hdr); err != nil {
 		return err
 	}
+	var tasks []func() error
+	if b.hf != nil && len(b.added) == 0 && len(b.changed) == 0 {
+		tasks = append(tasks, func() error { return syncDir(filepath.Dir(b.m.paths.header)) })
+	}
 	if b.hard || len(b.added) > 0 {
-		if err := unix.Fdatasync(int(f.Fd())); err != nil {
-			return &os.PathError{Op: "fdatasync", Path: f.Name(), Err: err}
-		}
+		tasks = append(tasks, func() error {
+			if err := unix.Fdatasync(int(f.Fd())); err != nil {
+				return &os.PathError{Op: "fdatasync", Path: f.Name(), Err: err}
+			}
+			return nil
+		})
+	}
+	if err := together(tasks); err != nil {
+		return err
 	}
 	return b.adopt()
 }
@@ -330,25 +370,49 @@ func (b *batch) report() *change.Commit {
 }
 
 // replaceFile makes b the content of a file, durably, in one step.
-func replaceFile(path string, b []byte) (err error) {
-	tmp := path + ".NEW"
-	f, err := os.OpenFile(tmp, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o666)
+func replaceFile(path string, b []byte) error {
+	f, err := writeFile(path, b)
 	if err != nil {
 		return err
 	}
-	if _, err = f.Write(b); err == nil {
-		err = f.Sync()
+	if err := f.sync(); err != nil {
+		return errors.Join(err, f.drop())
 	}
-	if cerr := f.Close(); err == nil {
-		err = cerr
-	}
-	if err == nil {
-		err = os.Rename(tmp, path)
-	}
-	if err != nil {
+	if err := f.rename(); err != nil {
 		return err
 	}
 	return syncDir(filepath.Dir(path))
+}
+
+// A newFile is the next content of a file, beside it under the name with .NEW.
+type newFile struct {
+	path string
+	f    *os.File
+}
+
+// writeFile writes a newFile: sync is next, which closes it, then rename or drop.
+func writeFile(path string, b []byte) (*newFile, error) {
+	f, err := mappedfile.OpenFile(path+".NEW", os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o666)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := f.Write(b); err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	startWriting(f)
+	return &newFile{path, f}, nil
+}
+
+func (n *newFile) sync() error { return errors.Join(n.f.Sync(), n.f.Close()) }
+
+func (n *newFile) rename() error { return os.Rename(n.path+".NEW", n.path) }
+
+// drop removes a file that is not wanted after all.
+func (n *newFile) drop() error {
+	if n == nil {
+		return nil
+	}
+	return os.Remove(n.path + ".NEW")
 }
 
 // syncDir makes what was done to the names in a directory durable.
@@ -365,7 +429,7 @@ func syncDir(dir string) error {
 // caller holds the exclusive lock.
 func (m *Mailbox) syncData() error {
 	if m.dir == nil {
-		d, err := os.Open(m.paths.data)
+		d, err := openDir(m.paths.data)
 		if err != nil {
 			return err
 		}

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -69,8 +70,9 @@ func (s *Store) Create(ctx context.Context, e *mboxlist.Entry, o CreateOptions) 
 		return err
 	}
 	defer unlock()
+	var made madeDirs
 	for _, d := range p.dirs {
-		if err := mkdirs(d); err != nil {
+		if err := made.mkdir(d); err != nil {
 			return err
 		}
 	}
@@ -98,7 +100,7 @@ func (s *Store) Create(ctx context.Context, e *mboxlist.Entry, o CreateOptions) 
 	if err := s.chargeBox(o.QuotaRoot, 1); err != nil {
 		return err
 	}
-	if err := s.writeNew(f, p, h, s.newHeaderFile(e, &o)); err != nil {
+	if err := writeNew(f, p, h, s.newHeaderFile(e, &o), made); err != nil {
 		if e := s.chargeBox(o.QuotaRoot, -1); e != nil {
 			return errors.Join(err, e)
 		}
@@ -177,42 +179,85 @@ func (s *Store) newHeaderFile(e *mboxlist.Entry, o *CreateOptions) *headerfile.H
 	}
 }
 
-// writeNew writes cyrus.header and then the index, which makes it a mailbox.
-func (s *Store) writeNew(f *os.File, p *paths, h *indexfile.Header, hf *headerfile.Header) error {
+// writeNew writes cyrus.header and then the index, which makes it a mailbox to
+// other processes. They are made durable side by side, with the directories: a
+// file system with a journal has one commit of it for all. Nothing refers to the
+// mailbox before mailboxes.db does, so what of them is on disk after a crash in
+// the middle is the same.
+func writeNew(f *os.File, p *paths, h *indexfile.Header, hf *headerfile.Header, made madeDirs) error {
 	file := hf.Append(nil)
 	h.HeaderFileCRC = headerfile.CRC(file)
-	if err := replaceFile(p.header, file); err != nil {
-		return err
-	}
 	head, err := h.AppendTo(nil)
 	if err != nil {
 		return err
 	}
-	if err := f.Truncate(0); err != nil {
+	header, err := writeFile(p.header, file)
+	if err != nil {
 		return err
 	}
-	if _, err := f.WriteAt(head, 0); err != nil {
+	if err = header.rename(); err == nil {
+		if err = f.Truncate(0); err == nil {
+			_, err = f.WriteAt(head, 0)
+		}
+	}
+	if err != nil {
+		return errors.Join(err, header.f.Close())
+	}
+	made.holds(filepath.Dir(p.header))
+	made.holds(filepath.Dir(p.index))
+	startWriting(f)
+	return together(append(made.syncs(), header.sync, f.Sync))
+}
+
+// startWriting has the kernel begin to write a new file, so that the file's
+// blocks are allocated before a sync of something else commits the journal and
+// are part of that commit. It is no more than a hint: not all file systems can.
+func startWriting(f *os.File) {
+	_ = unix.SyncFileRange(int(f.Fd()), 0, 0, unix.SYNC_FILE_RANGE_WRITE)
+}
+
+// madeDirs are directories in which names were made that are not yet durable.
+type madeDirs []string
+
+// holds notes that a name was made in dir.
+func (m *madeDirs) holds(dir string) {
+	if !slices.Contains(*m, dir) {
+		*m = append(*m, dir)
+	}
+}
+
+// mkdir makes a directory and those above it.
+func (m *madeDirs) mkdir(dir string) error {
+	err := unix.Mkdir(dir, 0o755)
+	above := filepath.Dir(dir)
+	switch {
+	case err == nil:
+		m.holds(above)
+		return nil
+	case errors.Is(err, unix.EEXIST):
+		return nil
+	case !errors.Is(err, unix.ENOENT) || above == dir:
+		return &os.PathError{Op: "mkdir", Path: dir, Err: err}
+	}
+	if err := m.mkdir(above); err != nil {
 		return err
 	}
-	if err := f.Sync(); err != nil {
-		return err
+	return m.mkdir(dir)
+}
+
+// syncs are what makes the names durable.
+func (m madeDirs) syncs() (tasks []func() error) {
+	for _, d := range m {
+		tasks = append(tasks, func() error { return syncDir(d) })
 	}
-	return syncDir(filepath.Dir(p.index))
+	return tasks
 }
 
 // mkdirs makes a directory and those above it, durably.
 func mkdirs(dir string) error {
-	err := unix.Mkdir(dir, 0o755)
-	switch {
-	case err == nil:
-		return syncDir(filepath.Dir(dir))
-	case errors.Is(err, unix.EEXIST):
-		return nil
-	case !errors.Is(err, unix.ENOENT) || filepath.Dir(dir) == dir:
-		return &os.PathError{Op: "mkdir", Path: dir, Err: err}
-	}
-	if err := mkdirs(filepath.Dir(dir)); err != nil {
+	var made madeDirs
+	if err := made.mkdir(dir); err != nil {
 		return err
 	}
-	return mkdirs(dir)
+	return together(made.syncs())
 }

@@ -40,9 +40,10 @@ type Mailbox struct {
 	// What follows is written by the holder of turn, or of the exclusive lock,
 	// and read under the index lock.
 	index *os.File
-	dir   *os.File // of the messages, when it has been synced
+	dir   *os.File // of the messages, when it has been needed
 	ino   inode
-	size  int64 // of the index
+	named unix.Timespec // ctime of index when it was seen to have its name
+	size  int64         // of the index
 	imap  mapping
 	raw   []byte // the header's octets as they were read
 	hdr   indexfile.Header

@@ -29,18 +29,30 @@ func (s *Store) SameFiles(a, b *mboxlist.Entry) bool {
 }
 
 // Rename writes the new name of a mailbox that stays where it is, and perhaps
-// its new quota root, into cyrus.header. The caller has stored the entry.
-func (s *Store) Rename(ctx context.Context, e *mboxlist.Entry, quotaRoot string) error {
-	m, err := s.Open(ctx, e)
+// its new quota root, into cyrus.header. commit stores the entry, which is what
+// counts: it is called once the mailbox is found to be sound, and with its error
+// all is as it was. The caller holds the user lock.
+func (s *Store) Rename(ctx context.Context, from, to *mboxlist.Entry, quotaRoot string, commit func() error) error {
+	m, err := s.get(to)
 	if err != nil {
 		return err
 	}
 	defer m.Close()
-	return m.Update(ctx, func(tx *Tx) error {
+	stored := false
+	err = m.Update(ctx, func(tx *Tx) error {
 		tx.SetName()
 		tx.SetQuotaRoot(quotaRoot)
+		tx.with(func() error {
+			err := commit()
+			stored = err == nil
+			return err
+		})
 		return nil
 	})
+	if !stored {
+		m.setEntry(from)
+	}
+	return err
 }
 
 // Move puts the files of a mailbox where another entry has them: a legacy

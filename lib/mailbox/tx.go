@@ -183,6 +183,11 @@ func (tx *Tx) SetName() {
 	tx.b.acl = true
 }
 
+// with has fn run before the commit puts the new cyrus.header in place, while
+// that is being written. An error of fn is one of the commit, which has changed
+// nothing then. It is for an update that runs apart from others.
+func (tx *Tx) with(fn func() error) { tx.b.with = fn }
+
 // TouchModSeq raises the mailbox's modseq without a record: something that
 // belongs to the mailbox itself has changed.
 func (tx *Tx) TouchModSeq() (uint64, error) { return tx.b.tick() }

@@ -20,6 +20,7 @@ type queue struct {
 
 type request struct {
 	fn    func(tx *Tx) error
+	then  func(v *View) // nil, or what is to be done under the same lock
 	done  chan struct{} // closed when err is final
 	err   error
 	panic any // of fn, to be raised in the goroutine that asked
@@ -65,7 +66,14 @@ func (q *queue) take() []*request {
 // mailbox. The error is fn's, ErrNotFound, ErrBadFormat, ErrCorrupt, an error of
 // the file system, or lock.ErrBusy when ctx ended first.
 func (m *Mailbox) Update(ctx context.Context, fn func(tx *Tx) error) error {
-	r := &request{fn: fn, done: make(chan struct{})}
+	return m.UpdateThen(ctx, fn, nil)
+}
+
+// UpdateThen is Update and then, unless that failed, View without another lock:
+// then sees the mailbox as the commit has left it, with the changes of others
+// that were committed together with it.
+func (m *Mailbox) UpdateThen(ctx context.Context, fn func(tx *Tx) error, then func(v *View)) error {
+	r := &request{fn: fn, then: then, done: make(chan struct{})}
 	q := &m.queue
 	if ctx.Value(held{m.user}) != nil || ctx.Value(held{m.name}) != nil {
 		// Whoever leads the queue waits for the lock that this one has.
@@ -151,6 +159,10 @@ func (m *Mailbox) round(ctx context.Context, take func() []*request) (rs []*requ
 			for _, r := range ran {
 				r.err = err
 			}
+			return nil
+		}
+		for _, r := range ran {
+			m.after(r)
 		}
 		return nil
 	})
@@ -163,6 +175,15 @@ func (m *Mailbox) round(ctx context.Context, take func() []*request) (rs []*requ
 		}
 	}
 	return rs, c, err
+}
+
+// after runs what is left to do of a request that is committed.
+func (m *Mailbox) after(r *request) {
+	if r.then == nil {
+		return
+	}
+	defer func() { m.caught(r, recover()) }()
+	r.then(&View{m: m})
 }
 
 func (m *Mailbox) tell(c *change.Commit) {
