@@ -294,3 +294,45 @@ func TestVanishedOnce(t *testing.T) {
 		t.Errorf("then told %+v", c.Gone)
 	}
 }
+
+// TestModSeqTold: no modseq is told that is above what the client knows, nor that
+// of an expunge: it would ask for what came after, and never hear of the change.
+func TestModSeqTold(t *testing.T) {
+	b := newBox(t, newStore(t), "user.alice")
+	b.add(3, 0)
+	since := b.open(owner, false).Told()
+	b.flag(1, indexfile.Seen)
+	s := b.open(owner, false)
+	told := s.Told()
+	b.flag(2, indexfile.Flagged) // after the view was made
+	b.expunge(3)
+	err := s.View(t.Context(), func(r *Reader) error {
+		for seq := range 3 {
+			raw, ok := r.Raw(seq + 1)
+			if got := r.ModSeq(raw); !ok || got > told {
+				t.Errorf("message %d: modseq %d above %d", seq+1, got, told)
+			}
+		}
+		changed, err := r.Since(nil, since)
+		if err != nil || !slices.Equal(changed, []int{1}) {
+			t.Errorf("changed %v, %v", changed, err)
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.Refresh(t.Context(), true); err != nil { // held: the number stays
+		t.Fatal(err)
+	}
+	err = s.View(t.Context(), func(r *Reader) error {
+		raw, _ := r.Raw(3)
+		if got := r.ModSeq(raw); raw.Live() || got >= raw.ModSeq() {
+			t.Errorf("expunged: modseq %d of %d", got, raw.ModSeq())
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}

@@ -54,6 +54,18 @@ func (r *Reader) Raw(seq int) (raw indexfile.Raw, ok bool) {
 	return r.v.Raw(recno), true
 }
 
+// ModSeq is the modseq of raw as the client may hear it: none above the one up to
+// which it knows all. A record that has changed again since, or was expunged,
+// has a higher one, and a client that heard it would ask for what came after it
+// and never learn of the change itself.
+func (r *Reader) ModSeq(raw indexfile.Raw) uint64 {
+	n := raw.ModSeq()
+	if !raw.Live() {
+		n-- // when it went
+	}
+	return min(n, r.told)
+}
+
 // recno is the record number of message seq.
 func (r *Reader) recno(seq int) (recno int, ok bool) {
 	if seq <= r.base.Len() && r.same {
@@ -85,6 +97,11 @@ func (r *Reader) Cache(raw indexfile.Raw) ([]byte, error) {
 // after the view has ended.
 func (r *Reader) Message(raw indexfile.Raw) (*mailbox.Message, error) {
 	return r.mbox.OpenMessage(r.v, raw)
+}
+
+// MessageHeader is Message, of which only the octets of the header are read.
+func (r *Reader) MessageHeader(raw indexfile.Raw) (*mailbox.Message, error) {
+	return r.mbox.OpenHeader(r.v, raw)
 }
 
 // Flags are the flags of a message as this session sees them.

@@ -38,6 +38,9 @@ func (c *Changes) Empty() bool {
 // mailbox.ErrNotFound when the mailbox is gone.
 func (s *State) Refresh(ctx context.Context, hold bool) (*Changes, error) {
 	c := new(Changes)
+	if h, ok := s.mbox.Known(); ok && !s.mustClaim(&h) && s.upToDate(&h) {
+		return c, nil
+	}
 	err := s.look(ctx, func(v *mailbox.View) error {
 		return s.refresh(v, hold, c)
 	})
@@ -88,9 +91,14 @@ func (s *State) claim(from, to uint32) {
 	}
 }
 
+// upToDate says that the client knows all that h counts.
+func (s *State) upToDate(h *indexfile.Header) bool {
+	return h.HighestModSeq == s.told && s.held == 0 && h.LastUID == s.last && s.base.Generation() == h.Generation
+}
+
 func (s *State) refresh(v *mailbox.View, hold bool, c *Changes) error {
 	h := v.Header()
-	if h.HighestModSeq == s.told && s.held == 0 && h.LastUID == s.last && s.base.Generation() == v.Generation() {
+	if s.upToDate(h) {
 		return nil
 	}
 	if keys := v.UserFlags(); !slices.Equal(keys, s.keys) {

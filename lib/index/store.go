@@ -2,6 +2,7 @@ package index
 
 import (
 	"context"
+	"errors"
 	"slices"
 
 	"gocyrus/lib/acl"
@@ -55,6 +56,40 @@ func (st *Store) allow(r acl.Rights) error {
 // expunged are passed over. What the client must be told of it comes with the
 // next Refresh.
 func (s *State) Store(ctx context.Context, set Numbers, st Store) (failed Numbers, err error) {
+	return s.store(ctx, set, st, nil)
+}
+
+// StoreRefresh is Store and then Refresh with hold, under one lock. If there is
+// something to tell, show is called while the records can be read; it may run in
+// another goroutine.
+func (s *State) StoreRefresh(ctx context.Context, set Numbers, st Store, hold bool, show func(r *Reader, c *Changes)) (
+	failed Numbers, c *Changes, err error,
+) {
+	c = new(Changes)
+	look := func(v *mailbox.View) error {
+		if err := s.refresh(v, hold, c); err != nil || c.Empty() {
+			return err
+		}
+		r := s.reader(v)
+		defer r.close()
+		show(r, c)
+		return nil
+	}
+	looked, lookErr := false, error(nil)
+	failed, err = s.store(ctx, set, st, func(v *mailbox.View) {
+		// To claim \Recent is a change of its own.
+		if looked = !s.mustClaim(v.Header()); looked {
+			lookErr = look(v)
+		}
+	})
+	if err == nil && !looked {
+		lookErr = s.look(ctx, look)
+	}
+	return failed, c, errors.Join(err, lookErr)
+}
+
+// store is Store, with what to do under the lock when it is done.
+func (s *State) store(ctx context.Context, set Numbers, st Store, then func(v *mailbox.View)) (failed Numbers, err error) {
 	if s.readOnly {
 		return nil, ErrReadOnly
 	}
@@ -62,7 +97,7 @@ func (s *State) Store(ctx context.Context, set Numbers, st Store) (failed Number
 		return nil, err
 	}
 	silent := map[uint32]uint64{}
-	err = s.mbox.Update(ctx, func(tx *mailbox.Tx) error {
+	err = s.mbox.UpdateThen(ctx, func(tx *mailbox.Tx) error {
 		w := writer{State: s, tx: tx, r: s.reader(&tx.View), st: &st, silent: silent}
 		if err := w.prepare(); err != nil {
 			return err
@@ -74,11 +109,15 @@ func (s *State) Store(ctx context.Context, set Numbers, st Store) (failed Number
 		}
 		failed = Numbers(w.failed)
 		return w.finish()
+	}, func(v *mailbox.View) {
+		s.silent = silent
+		if then != nil {
+			then(v)
+		}
 	})
 	if err != nil {
 		return nil, err
 	}
-	s.silent = silent
 	return failed, nil
 }
 

@@ -160,12 +160,16 @@ func numbers[S ~[]E, E imap.SeqRange | imap.UIDRange](set S) (out []uint32, ok b
 }
 
 // Since are the messages of the view that changed after a modseq, of the UIDs in
-// set; nil is all (QRESYNC's FETCH answers).
+// set; nil is all (QRESYNC's FETCH answers). What has changed since the view was
+// made is left to the next Refresh.
 func (r *Reader) Since(set imap.UIDSet, since uint64) ([]int, error) {
 	want := wanted(set, r.last)
 	var out []int
 	err := r.v.ChangedSince(since, func(recno int) error {
 		raw := r.v.Raw(recno)
+		if !raw.Live() || raw.ModSeq() > r.told {
+			return nil
+		}
 		if seq, ok := r.Seq(raw.UID()); ok && want.Contains(raw.UID()) {
 			out = append(out, seq)
 		}

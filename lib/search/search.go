@@ -105,7 +105,7 @@ func (p *Program) scan(ctx context.Context, r *index.Reader, from, to int, found
 			return m.err
 		}
 		if ok && m.err == nil {
-			found(seq, raw.ModSeq())
+			found(seq, r.ModSeq(raw))
 		}
 	}
 	return nil
