@@ -91,13 +91,13 @@ func (o *Ops) mayRename(who *Who, from, to mboxname.Name, partition string) (*mb
 }
 
 // mayMoveUser says whether an INBOX may be renamed: only to be another user's
-// INBOX, by an administrator, where the site allows it; back from the deleted
-// always.
+// INBOX, by an administrator, where the site allows it. An administrator may
+// always make another mailbox, a deleted one for instance, a user's INBOX.
 func (o *Ops) mayMoveUser(who *Who, from, to mboxname.Name) error {
 	switch {
 	case !who.Admin:
 		return fmt.Errorf("%s: %w", from, ErrUnsupported)
-	case from.IsDeleted() && to.IsInbox():
+	case !from.IsInbox() && to.IsInbox():
 		return nil
 	case from.IsInbox() && to.IsInbox() && o.opt.UserMoves:
 		return nil
@@ -230,9 +230,7 @@ func (o *Ops) move(ctx context.Context, e *mboxlist.Entry, to mboxname.Name, par
 	case e.Is(mboxlist.FlagIntermediate):
 		err = commit()
 	case o.Mailboxes.SameFiles(&was, &moved):
-		if err = commit(); err == nil {
-			err = o.Mailboxes.Rename(ctx, &moved, string(root))
-		}
+		err = o.Mailboxes.Rename(ctx, &was, &moved, string(root), commit)
 	default:
 		err = o.Mailboxes.Move(ctx, &was, &moved, string(root), commit)
 	}

@@ -8,6 +8,7 @@ import (
 
 	"gocyrus/lib/acl"
 	"gocyrus/lib/annotate"
+	"gocyrus/lib/log"
 	"gocyrus/lib/mboxlist"
 	"gocyrus/lib/mboxname"
 )
@@ -79,11 +80,15 @@ func (o *Ops) unusedBut(n mboxname.Name, uses []string) error {
 
 // usesOf are the uses that a mailbox has for its owner.
 func (o *Ops) usesOf(uniqueID string) []string {
-	v, ok, err := o.Annotations.Get(annotate.Key{Scope: uniqueID, Entry: annotate.SpecialUse, User: annotate.Owner})
+	v, ok, err := o.Annotations.Get(useKey(uniqueID))
 	if err != nil || !ok {
 		return nil
 	}
 	return strings.Fields(string(v.Data))
+}
+
+func useKey(uniqueID string) annotate.Key {
+	return annotate.Key{Scope: uniqueID, Entry: annotate.SpecialUse, User: annotate.Owner}
 }
 
 // SpecialUse are the uses that a mailbox has for userid.
@@ -102,17 +107,30 @@ func (o *Ops) SpecialUse(userid string, name mboxname.Name, uniqueID string) []s
 // SpecialUses are the mailboxes of userid that have a use, with their uses as
 // they are stored: names separated by blanks.
 func (o *Ops) SpecialUses(_ context.Context, userid string) (map[mboxname.Name]string, error) {
-	all := map[mboxname.Name]string{}
+	var names []mboxname.Name
+	var keys []annotate.Key
 	err := o.List.ScanUser(userid, func(v mboxlist.View) error {
-		if v.Is(mboxlist.FlagDeleted) {
-			return nil
-		}
-		if uses := o.usesOf(string(v.UniqueID())); len(uses) > 0 {
-			all[v.Name()] = strings.Join(uses, " ")
+		if !v.Is(mboxlist.FlagDeleted) {
+			names = append(names, v.Name())
+			keys = append(keys, useKey(string(v.UniqueID())))
 		}
 		return nil
 	})
-	return all, err
+	if err != nil {
+		return nil, err
+	}
+	all := map[mboxname.Name]string{}
+	err = o.Annotations.GetEach(keys, func(i int, v annotate.Value) error {
+		if uses := strings.Fields(string(v.Data)); len(uses) > 0 {
+			all[names[i]] = strings.Join(uses, " ")
+		}
+		return nil
+	})
+	if err != nil {
+		// Mailboxes are listed all the same.
+		log.Err("DBERROR: special uses of %s: %v", userid, err)
+	}
+	return all, nil
 }
 
 // hasUse reports whether the owner gave e one of the uses.
