@@ -10,6 +10,7 @@ import (
 // have words, and after Skip the next line is read.
 func FuzzParse(f *testing.F) {
 	for _, s := range []string{
+		"RETURN (MIN) (REVERSE DATE ANNOTATION /comment value.priv) UTF-8 ALL", "REFERENCES us-ascii SUBJECT {1+}\r\nx",
 		"(FLAGS BODY.PEEK[1.2.HEADER.FIELDS (A B)]<0.5>) (CHANGEDSINCE 1)",
 		"(UNCHANGEDSINCE 5) +FLAGS.SILENT (\\Seen x)", "RETURN (MIN) CHARSET UTF-8 OR FROM {1+}\r\na NOT (TEXT \"b\" MODSEQ 5)",
 		" (SUBSCRIBED RECURSIVEMATCH) \"\" (a %) RETURN (STATUS (MESSAGES))", " (QRESYNC (1 2 3:* (1 2)))",
@@ -22,6 +23,11 @@ func FuzzParse(f *testing.F) {
 		func(p *Parser) error { _, err := p.Store(); return err },
 		func(p *Parser) error { _, err := p.Search(SearchRules{Conversations: true}); return err },
 		func(p *Parser) error { _, err := p.SearchProgram("utf-8", SearchRules{}); return err },
+		func(p *Parser) error { _, err := p.Sort(SearchRules{}); return err },
+		func(p *Parser) error {
+			_, err := p.Thread(SearchRules{}, func(a string) bool { return a != "" })
+			return err
+		},
 		func(p *Parser) error { _, err := p.List(ListRules{Deleted: true, Metadata: true}); return err },
 		func(p *Parser) error { _, err := p.Select(SelectRules{true, true}); return err },
 		func(p *Parser) error { _, err := p.StatusItems(StatusRules{}); return err },

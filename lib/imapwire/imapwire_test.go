@@ -25,11 +25,12 @@ func TestAString(t *testing.T) {
 		{"literal with junk", "{3x}\r\nabc\r\n", "", "BAD Missing required argument to Test"},
 		{"nothing", "\r\n", "", "BAD Missing required argument to Test"},
 		{"parenthesis", "(a)\r\n", "", "BAD Missing required argument to Test"},
-		{"long word", strings.Repeat("a", 1001) + "\r\n", "", "BYE Fatal error: [TOOBIG] Word too long"},
-		{"long quoted", `"` + strings.Repeat("a", 1001) + `"` + "\r\n", "", "BYE Fatal error: [TOOBIG] Quoted value too long"},
+		{"long word", strings.Repeat("a", 1001) + "\r\n", "", "BYE [TOOBIG] Word too long"},
+		{"long quoted", `"` + strings.Repeat("a", 1001) + `"` + "\r\n", "", "BYE [TOOBIG] Quoted value too long"},
 		{"large literal", "{1001}\r\n", "", "NO [TOOBIG] Literal size exceeds fixed limit in Test"},
-		{"large literal+", "{1001+}\r\n", "", "BYE Fatal error: [TOOBIG] Literal size exceeds fixed limit"},
-		{"number too large", "{99999999999}\r\n", "", "BYE Fatal error: num too big"},
+		{"large literal+", "{1001+}\r\n", "", "BYE [TOOBIG] Literal size exceeds fixed limit"},
+		{"very large literal", "{99999999999}\r\n", "", "NO [TOOBIG] Literal size exceeds fixed limit in Test"},
+		{"number too large", "{99999999999999999}\r\n", "", "BYE Fatal error: num too big"},
 		{"end of file", "abc", "", "EOF"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {

@@ -106,7 +106,7 @@ func (p *Parser) read() int64 {
 // checkArgs bounds the sum of a command's arguments.
 func (p *Parser) checkArgs() error {
 	if p.lim.Args > 0 && p.read()-p.mark > p.lim.Args {
-		return Fatal("Fatal error: [TOOBIG] Command arguments exceed fixed limit")
+		return Fatal("[TOOBIG] Command arguments exceed fixed limit")
 	}
 	return nil
 }

@@ -35,7 +35,7 @@ func (p *Parser) word() ([]byte, error) {
 	var err error
 	p.buf, err = p.in.AppendUntil(p.buf[:0], wordEnd, max)
 	if errors.Is(err, prot.ErrLong) {
-		return nil, Fatal("Fatal error: [TOOBIG] Word too long")
+		return nil, Fatal("[TOOBIG] Word too long")
 	}
 	if err != nil {
 		return nil, err
@@ -159,7 +159,7 @@ func (p *Parser) quoted() (string, error) {
 			return "", errToken
 		}
 		if p.buf = append(p.buf, b); p.lim.Quoted > 0 && len(p.buf) > p.lim.Quoted {
-			return "", Fatal("Fatal error: [TOOBIG] Quoted value too long")
+			return "", Fatal("[TOOBIG] Quoted value too long")
 		}
 	}
 }
@@ -190,13 +190,22 @@ type Literal struct {
 	Sync bool // the client waits for an invitation
 }
 
+const (
+	// maxAnnounced is the size from which on an announcement is taken for noise.
+	// What is less and too large is refused without ending the session, if the
+	// client waits for an invitation.
+	maxAnnounced = 1 << 53
+	// maxLiteral bounds literals where no option does.
+	maxLiteral = math.MaxUint32
+)
+
 // LiteralHeader reads "{n}" CRLF or "{n+}" CRLF and invites nobody yet.
 func (p *Parser) LiteralHeader() (Literal, error) {
 	l := Literal{Sync: true}
 	if err := p.expect('{', errToken); err != nil {
 		return l, err
 	}
-	n, err := p.digits(math.MaxUint32)
+	n, err := p.digits(maxAnnounced)
 	if errors.Is(err, errNumber) {
 		return l, errToken
 	}
@@ -220,12 +229,15 @@ func (p *Parser) LiteralHeader() (Literal, error) {
 // acceptLiteral checks a literal against max and, where the client waits for
 // it, invites the octets.
 func (p *Parser) acceptLiteral(l Literal, max int64) error {
+	if max <= 0 {
+		max = maxLiteral
+	}
 	switch {
 	case !l.Sync && p.lim.Minus && l.Size > maxMinus:
-		return Fatal("Fatal error: [TOOBIG] Non-synchronizing literal size exceeds 4K") // RFC 7888 section 4
-	case max > 0 && l.Size > max && !l.Sync:
-		return Fatal("Fatal error: [TOOBIG] Literal size exceeds fixed limit")
-	case max > 0 && l.Size > max:
+		return Fatal("[TOOBIG] Non-synchronizing literal size exceeds 4K") // RFC 7888 section 4
+	case l.Size > max && !l.Sync:
+		return Fatal("[TOOBIG] Literal size exceeds fixed limit")
+	case l.Size > max:
 		// The client has sent its line and waits: nothing is left to skip.
 		p.line = true
 		return No("[TOOBIG] Literal size exceeds fixed limit in " + p.cmd)
@@ -243,11 +255,15 @@ func (p *Parser) Invite(l Literal) error {
 }
 
 // RefuseLiteral turns down a literal that was announced and not invited: a
-// synchronising one leaves nothing to read, another is read and dropped.
+// synchronising one leaves nothing to read, another is read and dropped, unless
+// that would take for ever.
 func (p *Parser) RefuseLiteral(l Literal) error {
 	if l.Sync {
 		p.line = true
 		return nil
+	}
+	if l.Size > maxLiteral {
+		return Fatal("[TOOBIG] Literal size exceeds fixed limit")
 	}
 	return p.in.CopyN(discard{}, l.Size)
 }
