@@ -118,17 +118,21 @@ func (s *session) listRights(p *imapwire.Parser) error {
 	if err := at.need(acl.Admin); err != nil {
 		return err
 	}
-	canon, err := s.srv.rules.CanonFor(strings.TrimPrefix(id, "-"), s.user)
-	if err != nil {
-		return err
-	}
-	always, optional := s.grantable(at.name, canon, strings.HasPrefix(id, "-"))
 	b := append(s.in.Scratch(), "* LISTRIGHTS "...)
 	b = s.mailbox(b, name)
 	b = imapwire.AppendAString(append(b, ' '), id)
-	b = imapwire.AppendAString(append(b, ' '), always)
-	b = append(append(append(b, ' '), optional...), "\r\n"...)
-	return s.in.Commit(b)
+	canon, err := s.srv.rules.CanonFor(strings.TrimPrefix(id, "-"), s.user)
+	switch {
+	case err == nil:
+		always, optional := s.grantable(at.name, canon, strings.HasPrefix(id, "-"))
+		b = imapwire.AppendAString(append(b, ' '), always)
+		b = append(append(b, ' '), optional...)
+	case strings.HasPrefix(id, "group:"): // there is no such group: it can have nothing
+		b = append(b, ` ""`...)
+	default:
+		return err
+	}
+	return s.in.Commit(append(b, "\r\n"...))
 }
 
 // grantable are the rights that id has in any case, and the others.

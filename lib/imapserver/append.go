@@ -96,7 +96,8 @@ func single(set imap.NumSet) bool {
 }
 
 // appendTo opens the mailbox and lets fn take messages in. That the mailbox
-// cannot be had is said when the messages have been read.
+// cannot be had is said when the messages have been read, and goes before
+// whatever else is wrong with the command.
 func (s *session) appendTo(name string, fn func(in *incoming) error) error {
 	in := &incoming{s: s}
 	defer in.close()
@@ -106,7 +107,11 @@ func (s *session) appendTo(name string, fn func(in *incoming) error) error {
 		defer done()
 		in.dir, in.refused = s.srv.stageDir(in.target.Mailbox)
 	}
-	return fn(in)
+	err := fn(in)
+	if err != nil && in.refused != nil && !isFatal(err) {
+		return in.refused
+	}
+	return err
 }
 
 // incoming is the messages of one command, on their way into a mailbox.

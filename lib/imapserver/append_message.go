@@ -3,6 +3,7 @@ package imapserver
 import (
 	"errors"
 	"io"
+	"math"
 	"time"
 
 	"github.com/emersion/go-imap/v2"
@@ -74,8 +75,8 @@ func (a *arrival) readDate(p *imapwire.Parser) error {
 		return appendError(err, errAppendDate)
 	}
 	var ok bool
-	if a.date, ok = imapwire.ParseDateTime(s); !ok {
-		return errAppendDate
+	if a.date, ok = imapwire.ParseDateTime(s); !ok || a.date.Unix() < 0 || a.date.Unix() > math.MaxUint32 {
+		return errAppendDate // or one that the index has no room for
 	}
 	return appendError(p.SP(), errAppendMissing)
 }
@@ -89,7 +90,8 @@ func appendError(err, words error) error {
 }
 
 // literal reads the message into its file. One that cannot be stored is read all
-// the same: the stream must stay in step.
+// the same if the client does not wait for an invitation: the stream must stay in
+// step.
 func (in *incoming) literal(p *imapwire.Parser, a *arrival) error {
 	binary, err := p.Accept('~')
 	if err != nil {
@@ -105,6 +107,8 @@ func (in *incoming) literal(p *imapwire.Parser, a *arrival) error {
 	}
 	opts := in.s.srv.opts.Spool
 	switch {
+	case in.refused != nil && l.Sync: // before the client sends it in vain
+		return in.refuse(p, l, in.refused)
 	case l.Size == 0:
 		return in.refuse(p, l, errAppendZero)
 	case l.Size > in.s.srv.opts.MaxMessage:

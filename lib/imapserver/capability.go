@@ -109,7 +109,7 @@ const (
 )
 
 // features are the parts of commands that are there.
-var features = map[string]bool{}
+var features = map[string]bool{hasRev2: true}
 
 // offered is the capabilities whose commands are all there and that the site
 // has not suppressed.

@@ -32,7 +32,7 @@ const (
 
 // commands is every command the server speaks, by its name in the spelling of
 // its error texts: "Fetch"; those behind UID are "UID Fetch".
-var commands = merge(sessionCommands, mailboxCommands, selectedCommands)
+var commands = merge(sessionCommands, mailboxCommands, selectedCommands, sortCommands)
 
 func merge(tables ...map[string]command) map[string]command {
 	all := map[string]command{}
@@ -93,7 +93,7 @@ func (s *session) dispatch() error {
 // find looks the command up, in the order in which Cyrus looks: login, name,
 // mailbox.
 func (s *session) find(name string) (command, string, error) {
-	c, ok := commands[name]
+	c, ok := lookup(name)
 	switch {
 	case s.who == nil && (!ok || c.in&notAuth == 0):
 		return c, name, errNotSigned

@@ -46,6 +46,19 @@ func (s *session) copy(p *imapwire.Parser) error {
 			return err
 		}
 	}
+	// Cyrus looks first whether there is a target, then what to copy, and last
+	// whether the user may.
+	if _, err := s.locate(name); err != nil {
+		return s.tryCreate(name, err)
+	}
+	if move {
+		if err := s.sel.idx.MayRemove(); err != nil {
+			return err
+		}
+	}
+	if len(s.sel.idx.Resolve(set, s.sel.saved)) == 0 {
+		return s.nothingToCopy(set, uid)
+	}
 	t, done, err := s.target(name)
 	if err != nil {
 		return err
@@ -53,10 +66,7 @@ func (s *session) copy(p *imapwire.Parser) error {
 	defer done()
 	copied, err := s.copyTo(set, t, move)
 	if errors.Is(err, index.ErrNoMessage) {
-		if uid || imap.IsSearchRes(set) {
-			return s.sendUpdates(uid)
-		}
-		return errNoMessage
+		return s.nothingToCopy(set, uid)
 	}
 	if errors.Is(err, mailbox.ErrGone) {
 		return errExpungeIssued
@@ -65,6 +75,15 @@ func (s *session) copy(p *imapwire.Parser) error {
 		return err
 	}
 	return s.answerCopy(copied, t, uid, move)
+}
+
+// nothingToCopy is what to say of a set that names no message: with numbers it
+// is an error, with UIDs none (RFC 9051 section 6.4.9).
+func (s *session) nothingToCopy(set imap.NumSet, uid bool) error {
+	if uid || imap.IsSearchRes(set) {
+		return s.sendUpdates(uid)
+	}
+	return errNoMessage
 }
 
 func (s *session) copyTo(set imap.NumSet, t index.Target, move bool) (*index.Copied, error) {

@@ -30,7 +30,7 @@ func (s *session) fetch(p *imapwire.Parser) error {
 	if err != nil {
 		return err
 	}
-	if f.Items&imapwire.FetchAnnotation != 0 || f.Items&(imapwire.FetchBaseCID|imapwire.FetchMailboxes|imapwire.FetchMailboxIDs) != 0 {
+	if f.Items&(imapwire.FetchBaseCID|imapwire.FetchMailboxes|imapwire.FetchMailboxIDs) != 0 {
 		return imapwire.No("Operation is not supported on mailbox")
 	}
 	switch {
@@ -74,6 +74,9 @@ func (s *session) runFetch(set imap.NumSet, f *imapwire.Fetch, uid bool) error {
 	}
 	plan := planFetch(f)
 	plan.condStore, plan.qresync = s.enabled&condStore != 0, s.enabled&qResync != 0
+	if f.Annotation != nil {
+		plan.annot = planAnnotation(f.Annotation, s.sel.idx.AnnotUser())
+	}
 	if f.Items&imapwire.FetchFolder != 0 {
 		plan.folder = s.external(s.sel.name)
 	}

@@ -20,7 +20,10 @@ func nextField(header []byte) (field, name, rest []byte) {
 	}
 	field, rest = header[:end], header[end:]
 	if i := bytes.IndexByte(field, ':'); i > 0 {
-		name = bytes.TrimRight(field[:i], " \t")
+		name = field[:i]
+		for len(name) > 0 && (name[len(name)-1] == ' ' || name[len(name)-1] == '\t') {
+			name = name[:len(name)-1]
+		}
 	}
 	return field, name, rest
 }
@@ -50,7 +53,8 @@ func appendFields(b, header []byte, names []string, not bool) []byte {
 // named says whether name is one of names, in any case.
 func named(name []byte, names []string) bool {
 	for _, n := range names {
-		if len(n) == len(name) && bytes.EqualFold(name, []byte(n)) {
+		// The first letter tells most names of one length apart.
+		if len(n) == len(name) && (n == "" || n[0]|0x20 == name[0]|0x20) && bytes.EqualFold(name, []byte(n)) {
 			return true
 		}
 	}

@@ -18,13 +18,15 @@ type fetchPlan struct {
 	sections []sectionPlan // other BODY sections
 	binary   []sectionPlan
 	sizes    []sectionPlan
+	annot    *annotPlan // ANNOTATION; nil when not asked for
 
-	needFile  bool
-	needCache bool
-	since     uint64 // CHANGEDSINCE; 0 is none
-	folder    string // the mailbox's name for its user, of FOLDER
-	condStore bool   // unasked flags carry the modseq
-	qresync   bool   // and the UID
+	needFile   bool
+	needCache  bool
+	headerOnly bool   // of the file
+	since      uint64 // CHANGEDSINCE; 0 is none
+	folder     string // the mailbox's name for its user, of FOLDER
+	condStore  bool   // unasked flags carry the modseq
+	qresync    bool   // and the UID
 }
 
 // sectionPlan is one section.
@@ -56,7 +58,7 @@ func planFetch(f *imapwire.Fetch) *fetchPlan {
 			p.sections = append(p.sections, plan)
 		}
 		p.needFile = p.needFile || plan.cached < 0
-		p.needCache = true
+		p.needCache = p.needCache || plan.cached >= 0 || !plan.topHeader()
 	}
 	for _, s := range f.Binary {
 		p.binary = append(p.binary, sectionPlan{
@@ -71,7 +73,25 @@ func planFetch(f *imapwire.Fetch) *fetchPlan {
 	if len(p.binary) > 0 || len(p.sizes) > 0 {
 		p.needCache, p.needFile = true, true
 	}
+	p.headerOnly = p.readsHeader()
 	return p
+}
+
+// readsHeader says whether no more than the header of the file is asked for.
+func (p *fetchPlan) readsHeader() bool {
+	for _, s := range [...][]sectionPlan{p.fields, p.sections} {
+		for i := range s {
+			if !s[i].topHeader() {
+				return false
+			}
+		}
+	}
+	return len(p.binary) == 0 && len(p.sizes) == 0 && p.items&(fromFile&^imapwire.FetchRFC822Header) == 0
+}
+
+// topHeader says whether a section is the header of the message, or fields of it.
+func (s *sectionPlan) topHeader() bool {
+	return len(s.part) == 0 && (s.names != nil || s.specifier == imap.PartSpecifierHeader)
 }
 
 // lines adds the fields of RFC822.HEADER.LINES (RFC 1730), which are answered
@@ -83,7 +103,7 @@ func (p *fetchPlan) lines(names []string, not bool) {
 	s := sectionPlan{label: " RFC822.HEADER ", names: names, not: not, cached: cacheFor(names, not)}
 	p.fields = append([]sectionPlan{s}, p.fields...)
 	p.needFile = p.needFile || s.cached < 0
-	p.needCache = true
+	p.needCache = p.needCache || s.cached >= 0
 }
 
 func planSection(s *imap.FetchItemBodySection) sectionPlan {

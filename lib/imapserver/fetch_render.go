@@ -22,7 +22,7 @@ type fetchRun struct {
 
 	raw   indexfile.Raw
 	cache []byte // the cache record; nil until needed
-	file  []byte // the message file; nil until needed
+	file  []byte // the message file, or as much as the plan needs; nil until needed
 	msg   *mailbox.Message
 
 	scratch []byte // for what is made up and copied at once
@@ -74,7 +74,11 @@ func (f *fetchRun) open() error {
 }
 
 func (f *fetchRun) readFile() error {
-	m, err := f.r.Message(f.raw)
+	read := f.r.Message
+	if f.p.headerOnly {
+		read = f.r.MessageHeader
+	}
+	m, err := read(f.raw)
 	if err != nil {
 		return err
 	}
@@ -137,11 +141,14 @@ func (f *fetchRun) numbers(b []byte, items imapwire.FetchItem) []byte {
 		b = appendDate(append(b, " LASTUPDATED "...), raw.LastUpdated())
 	}
 	if items&imapwire.FetchModSeq != 0 {
-		b = strconv.AppendUint(append(b, " MODSEQ ("...), raw.ModSeq(), 10)
+		b = strconv.AppendUint(append(b, " MODSEQ ("...), f.r.ModSeq(raw), 10)
 		b = append(b, ')')
 	}
 	if items&imapwire.FetchSize != 0 {
 		b = strconv.AppendUint(append(b, " RFC822.SIZE "...), uint64(raw.Size()), 10)
+	}
+	if f.p.annot != nil {
+		b = f.annotations(b)
 	}
 	if items&imapwire.FetchPreview != 0 {
 		b = append(b, " PREVIEW NIL"...)

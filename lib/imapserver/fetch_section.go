@@ -112,6 +112,10 @@ func (f *fetchRun) body(s *sectionPlan) {
 		f.string(f.file, s.partial)
 		return
 	}
+	if s.topHeader() {
+		f.string(f.span(0, f.raw.HeaderSize()), s.partial)
+		return
+	}
 	_, data, ok := f.find(s.part, s.specifier)
 	if !ok {
 		f.nil()
@@ -160,6 +164,10 @@ func (f *fetchRun) header(s *sectionPlan) ([]byte, bool) {
 	if f.file == nil && f.readFile() != nil {
 		return nil, false
 	}
+	if s.topHeader() {
+		header := f.span(0, f.raw.HeaderSize())
+		return header, len(header) > 0
+	}
 	_, header, ok := f.find(s.part, imap.PartSpecifierHeader)
 	if !ok && len(s.part) > 0 {
 		// QUIRK: of a part that is no message Cyrus takes the part's own header.
@@ -175,6 +183,8 @@ func (f *fetchRun) binary(s *sectionPlan, size bool) {
 		part, data, ok = f.find(s.part, imap.PartSpecifierNone)
 	}
 	switch {
+	case ok && part.Container && len(data) == 0 && len(s.part) > 0:
+		return // QUIRK: Cyrus leaves the item out for a multipart without parts
 	case ok && part.Encoding == charset.Unknown:
 		f.err = errUnknownCTE
 		return

@@ -66,9 +66,11 @@ func othersIn(list, owner string) bool {
 // mayList says whether a record is a mailbox for mail.
 func mayList(e mboxlist.View) bool {
 	t := e.Type()
-	if len(t) > 0 && t[0] != 'e' {
-		return false
-	}
+	return (len(t) == 0 || t[0] == 'e') && isMailbox(t)
+}
+
+// isMailbox says whether a record of type t stands for a mailbox, of any kind.
+func isMailbox(t []byte) bool {
 	for _, flag := range t[min(1, len(t)):] {
 		switch flag {
 		case mboxlist.FlagDeleted, mboxlist.FlagReserved, mboxlist.FlagIntermediate:

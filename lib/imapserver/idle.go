@@ -87,7 +87,7 @@ func (s *session) idleWait() error {
 		switch {
 		case err == nil:
 			return nil
-		case s.ctx.Err() != nil:
+		case s.term.Err() != nil:
 			return err
 		case errors.Is(err, prot.ErrInterrupted), errors.Is(err, prot.ErrTimeout):
 		default:

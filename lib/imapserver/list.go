@@ -115,8 +115,12 @@ func (s *session) runList(kind listKind, args *imapwire.List) error {
 	return nil
 }
 
-// separator answers LIST "" "", the question for the hierarchy separator.
+// separator answers LIST "" "", the question for the hierarchy separator. The
+// extended forms have no such question: an empty pattern matches nothing.
 func (l *listing) separator() {
+	if l.args.Extended {
+		return
+	}
 	l.s.untagged(string(l.kind), ` (\Noselect) "`, string(l.sep), `" ""`)
 }
 
@@ -144,13 +148,14 @@ func (l *listing) run() error {
 // pattern joins reference and pattern: a pattern that begins with the separator
 // stands alone (RFC 9051 section 6.3.9), and matches nothing.
 func (l *listing) pattern(p string) string {
+	ref := l.args.Reference
 	if l.s.enabled&rev2 != 0 {
-		p = encodePattern(p)
+		ref, p = encodePattern(ref), encodePattern(p)
 	}
 	if p != "" && p[0] == l.sep {
 		return p
 	}
-	return l.args.Reference + p
+	return ref + p
 }
 
 // load reads what lines of the answer will need: subscriptions, special uses.
@@ -167,7 +172,7 @@ func (l *listing) load() (err error) {
 	}
 	// The site decides whether those hear of special uses who do not ask.
 	asked := l.kind == xList || l.args.Return&imapwire.ReturnSpecialUse != 0 || l.s.srv.opts.UseAlways
-	if asked && l.kind != lsubList && !l.s.admin {
+	if asked && !l.s.admin {
 		l.uses, err = l.s.srv.ops.SpecialUses(l.ctx, l.s.user)
 	}
 	return err

@@ -1,6 +1,7 @@
 package imapserver
 
 import (
+	"bytes"
 	"slices"
 	"strings"
 
@@ -16,6 +17,8 @@ const (
 	// octet after it: keys from name+dbNext on are neither name nor below it.
 	dbSep  = "\x1f"
 	dbNext = "\x20"
+	// dbDomain ends the domain that stands in front.
+	dbDomain = "\x1d"
 )
 
 // scan shows see all names that may match, each group of the name space after
@@ -63,7 +66,11 @@ func (l *listing) group(top string) func() error {
 // deleted.
 func (l *listing) scanAll() error {
 	if l.s.view.Virtual != mboxname.VirtualOff {
-		return l.between("", "", l.entry)
+		return l.inTurn(
+			func() error { return l.kindOnly(usersNames) },
+			func() error { return l.kindOnly(sharedNames) },
+			func() error { return l.kindOnly(deletedNames) },
+		)
 	}
 	return l.inTurn(
 		func() error { return l.between("user"+dbSep, "user"+dbNext, l.entry) },
@@ -73,6 +80,40 @@ func (l *listing) scanAll() error {
 			return l.between(gone+dbSep, gone+dbNext, l.entry)
 		},
 	)
+}
+
+// nameKind is a part of the name space. With virtual domains each is spread over
+// the list: all domains have theirs.
+type nameKind int
+
+const (
+	sharedNames nameKind = iota
+	usersNames
+	deletedNames
+)
+
+func kindOf(key []byte) nameKind {
+	if _, local, ok := bytes.Cut(key, []byte(dbDomain)); ok {
+		key = local
+	}
+	top, _, below := bytes.Cut(key, []byte(dbSep))
+	switch {
+	case below && string(top) == "user":
+		return usersNames
+	case below && string(top) == mboxname.DeletedPrefix:
+		return deletedNames
+	}
+	return sharedNames
+}
+
+// kindOnly shows the mailboxes of one part in all domains.
+func (l *listing) kindOnly(kind nameKind) error {
+	return l.between("", "", func(e mboxlist.View) error {
+		if kindOf(e.DBName()) != kind {
+			return nil
+		}
+		return l.entry(e)
+	})
 }
 
 // outside shows what is neither a user's nor deleted.
@@ -282,8 +323,9 @@ func (l *listing) scanReverse(users bool) (done bool, err error) {
 }
 
 // entry shows see one record, if it is a mailbox for mail that the user may see.
+// Administrators see those of other kinds too.
 func (l *listing) entry(e mboxlist.View) error {
-	if !mayList(e) {
+	if l.s.admin && !isMailbox(e.Type()) || !l.s.admin && !mayList(e) {
 		return nil
 	}
 	n := e.Name()

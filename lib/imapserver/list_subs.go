@@ -47,9 +47,21 @@ func (l *listing) subscriptions() error {
 	if l.args.Select&imapwire.SelectRecursiveMatch != 0 {
 		return l.recursive(all)
 	}
-	for _, n := range all {
+	for i, n := range all {
 		if l.kind == lsubList {
-			n.attrs = 0
+			// Of what lies below only subscriptions count.
+			e, err := l.s.srv.list.Lookup(n.name)
+			switch {
+			case err == nil && exists(e):
+				n.attrs = 0
+			case err == nil || errors.Is(err, mboxlist.ErrNotFound):
+				n.attrs = attrNonExistent // counts for its parents only
+			default:
+				return err
+			}
+			if i+1 < len(all) && l.below(all[i+1].ext, n.ext) {
+				n.attrs |= attrChildren
+			}
 		} else if err := l.facts(&n); err != nil {
 			return err
 		}
@@ -88,7 +100,7 @@ func (l *listing) compare(a, b string) int {
 // seeSubscribed is see for a subscription: what is above a name counts only as
 // far as it is subscribed too. In LSUB a parent that is not is told as
 // \Noselect, whether it exists or not (RFC 3501 section 6.3.9); LIST leaves it
-// out.
+// out. LSUB does not show a name whose mailbox is gone, which LIST does.
 func (l *listing) seeSubscribed(n listed) error {
 	l.calls++
 	for len(l.path) > 0 && !l.below(n.ext, l.path[len(l.path)-1]) {
@@ -109,6 +121,9 @@ func (l *listing) seeSubscribed(n listed) error {
 				return err
 			}
 		}
+	}
+	if l.kind == lsubList && n.attrs&attrNonExistent != 0 {
+		return nil
 	}
 	l.path = append(l.path, n.ext)
 	if !l.pats.Match(n.ext) {
@@ -183,7 +198,7 @@ func (l *listing) recursive(all []listed) error {
 			out[i].name = n.name
 		}
 		for i := range len(n.ext) {
-			if parent := n.ext[:i]; n.ext[i] == l.sep && l.matchesOnly(parent, n.ext) {
+			if parent := n.ext[:i]; n.ext[i] == l.sep && l.pats.Match(parent) && !l.pats.Match(n.ext) {
 				out[add(listed{ext: parent})].subscribed = true
 			}
 		}

@@ -30,4 +30,6 @@ var mailboxCommands = map[string]command{
 	"Getquota":     {in: signedIn, run: (*session).getQuota}, // RFC 9208
 	"Getquotaroot": {in: signedIn, run: (*session).getQuotaRoot},
 	"Setquota":     {in: signedIn, run: (*session).setQuota, how: change},
+
+	"Reconstruct": {in: signedIn, run: (*session).reconstruct, how: change},
 }

@@ -5,6 +5,7 @@ import (
 	"math"
 	"strings"
 
+	"gocyrus/lib/acl"
 	"gocyrus/lib/imapwire"
 	"gocyrus/lib/log"
 	"gocyrus/lib/mboxlist"
@@ -208,7 +209,11 @@ func (s *session) renameMailbox(p *imapwire.Parser, tell bool) error {
 	if old.IsInbox() && s.owns(old) && old != fresh {
 		return s.emptyInbox(fresh, params)
 	}
-	return s.srv.ops.Rename(s.ctx, s.asker(), old, fresh, params)
+	err = s.srv.ops.Rename(s.ctx, s.asker(), old, fresh, params)
+	if errors.Is(err, mboxops.ErrUnsupported) && params.Partition == "" {
+		return s.whyNotRename(old, fresh, err)
+	}
+	return err
 }
 
 func (s *session) tellRename(from, to mboxname.Name) {
@@ -242,11 +247,27 @@ func (s *session) setSubscribed(p *imapwire.Parser, on bool) error {
 		return err
 	}
 	n, err := s.internal(name)
+	if err == nil && on {
+		err = s.listed(n)
+	}
 	if err == nil {
 		err = s.srv.ops.Subscribe(s.ctx, s.asker(), n, on)
 	}
 	if errors.Is(err, mboxlist.ErrNotFound) || errors.Is(err, mboxname.ErrBad) {
 		return imapwire.No(p.Command() + ": Mailbox does not exist")
+	}
+	return err
+}
+
+// listed is ErrNotFound for an administrator whom the access list does not let
+// look a mailbox up: unlike other commands SUBSCRIBE goes by the list alone.
+func (s *session) listed(n mboxname.Name) error {
+	if !s.admin {
+		return nil
+	}
+	e, err := s.srv.list.Lookup(n)
+	if err == nil && acl.My(e.ACL, s.who.State.Member)&acl.Lookup == 0 {
+		err = mboxlist.ErrNotFound
 	}
 	return err
 }
@@ -257,7 +278,14 @@ func (s *session) changeACL(name, identifier, rights string) error {
 	if err != nil {
 		return mboxlist.ErrNotFound
 	}
+	at, err := s.place(n)
+	if err != nil {
+		return err
+	}
 	if err := checkRights(strings.TrimLeft(rights, "+-")); err != nil {
+		return err
+	}
+	if err := at.need(acl.Admin); err != nil {
 		return err
 	}
 	id := strings.TrimPrefix(identifier, "-")
@@ -265,7 +293,7 @@ func (s *session) changeACL(name, identifier, rights string) error {
 	if err != nil {
 		// An identifier that could be no user is stored as it was written; only
 		// of groups it is known whether they exist.
-		if strings.HasPrefix(id, "group:") || id == "" {
+		if rights != "" && strings.HasPrefix(id, "group:") || id == "" {
 			return err
 		}
 		canon = id
@@ -291,4 +319,20 @@ func (s *session) autocreate() {
 	if err := s.srv.ops.Autocreate(s.ctx, s.asker()); err != nil {
 		log.Err("autocreateinbox: %s: %v", s.user, err) // the login stands
 	}
+}
+
+// whyNotRename gives the reason that Cyrus names first where an INBOX may not
+// be renamed, or become another mailbox.
+func (s *session) whyNotRename(old, fresh mboxname.Name, err error) error {
+	at, gone := s.place(old)
+	if gone != nil {
+		return gone
+	}
+	if !s.admin && at.rights&acl.DeleteBox == 0 {
+		return errPermission
+	}
+	if e, none := s.srv.list.Lookup(fresh); !old.IsInbox() && none == nil && exists(e) {
+		return mboxops.ErrExists
+	}
+	return err
 }

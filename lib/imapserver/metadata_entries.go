@@ -32,7 +32,11 @@ type entry struct {
 var mailboxEntries = []entry{
 	{name: vendor + "uniqueid", shared: true, computed: func(m *metadataView) (string, bool) { return m.at.entry.UniqueID, true }},
 	{name: vendor + "synccrcs", shared: true, computed: func(m *metadataView) (string, bool) {
-		return strconv.FormatUint(uint64(m.header.SyncCRC), 10) + " " + strconv.FormatUint(uint64(m.header.SyncCRCAnnot), 10), true
+		annot := uint64(m.header.SyncCRCAnnot)
+		if m.header.Version < 13 { // which has no such sum
+			annot = 0
+		}
+		return decimal(uint64(m.header.SyncCRC)) + " " + decimal(annot), true
 	}},
 	{name: vendor + "squat", shared: true, private: true, rights: acl.Admin, check: isSwitch},
 	{name: vendor + "sortorder", shared: true, private: true, check: isNumber},
@@ -40,9 +44,11 @@ var mailboxEntries = []entry{
 	{name: vendor + "sieve", shared: true, private: true, rights: acl.Admin},
 	{name: vendor + "sharedseen", shared: true, rights: acl.Admin, check: isSwitch, option: indexfile.OptSharedSeen},
 	{name: vendor + "search-fuzzy-always", shared: true, private: true, check: isSwitch},
+	{name: vendor + "userrawquota", shared: true, computed: rawQuota},
 	{name: vendor + "pop3showafter", shared: true, computed: func(m *metadataView) (string, bool) { return date(m.header.POP3ShowAfter) }},
 	{name: vendor + "pop3newuidl", shared: true, rights: acl.Admin, check: isSwitch, option: indexfile.OptPOP3NewUIDL},
 	{name: vendor + "partition", shared: true, computed: func(m *metadataView) (string, bool) { return m.at.entry.Partition, true }},
+	{name: vendor + "noexpire_until", shared: true, private: true, rights: acl.Admin, check: isNumber},
 	{name: vendor + "news2mail", shared: true, private: true, rights: acl.Admin},
 	{name: vendor + "lastupdate", shared: true, computed: func(m *metadataView) (string, bool) { return m.updated.UTC().Format(dateForm), true }},
 	{name: vendor + "foldermodseq", shared: true, computed: func(m *metadataView) (string, bool) { return decimal(m.at.entry.FolderModSeq), true }},
@@ -70,6 +76,8 @@ var serverEntries = []entry{
 	{name: vendor + "freespace/total", shared: true, computed: func(m *metadataView) (string, bool) { return m.space.total() }},
 	{name: vendor + "freespace", shared: true, computed: func(m *metadataView) (string, bool) { return m.space.free() }},
 	{name: vendor + "expire", shared: true, private: true, check: isNumber},
+	{name: vendor + "usercounters", private: true, computed: userCounters},
+	{name: vendor + "usermodseq", private: true, computed: userModSeq},
 	{name: "/motd", shared: true, file: "motd"},
 	{name: "/comment", shared: true, private: true},
 	{name: "/admin", shared: true, private: true},

@@ -84,7 +84,11 @@ func (m *metadataView) below(q *metadataQuery, say func(name, value string, ok b
 	for i := range m.entries {
 		e := &m.entries[i]
 		if name := "/private" + e.name; e.private && q.wants(name) {
-			say(name, "", false)
+			value, ok := "", false
+			if !e.shared { // or else what is not in the database is the shared one
+				value, ok = m.value(e)
+			}
+			say(name, value, ok)
 		}
 		if name := "/shared" + e.name; e.shared && q.wants(name) {
 			value, ok := m.value(e)
@@ -96,7 +100,8 @@ func (m *metadataView) below(q *metadataQuery, say func(name, value string, ok b
 // named is the value of one entry, unless the database has it.
 func (m *metadataView) named(name string) (string, bool) {
 	for i := range m.entries {
-		if e := &m.entries[i]; "/shared"+e.name == name {
+		e := &m.entries[i]
+		if "/shared"+e.name == name && e.shared || "/private"+e.name == name && !e.shared {
 			return m.value(e)
 		}
 	}

@@ -42,7 +42,9 @@ func (s *session) place(n mboxname.Name) (*place, error) {
 		return nil, mboxlist.ErrNotFound
 	}
 	at := &place{name: n, ext: s.external(n), entry: e, rights: s.rights(n, e.ACL)}
-	if at.rights&acl.Lookup == 0 {
+	// What was deleted is the administrators', though its list still names the
+	// users.
+	if at.rights&acl.Lookup == 0 || n.IsDeleted() && !s.rules(n) {
 		return nil, mboxlist.ErrNotFound
 	}
 	if e.Is(mboxlist.FlagRemote) {

@@ -42,6 +42,7 @@ type Options struct {
 	UseAlways  bool   // specialusealways
 	LogDir     string // where directories of users to be watched lie
 
+	Warn          quotaWarning
 	OwnerRights   string // implicit_owner_rights
 	Conversations bool   // conversations
 	Spool         spool.Options
@@ -86,6 +87,7 @@ func OptionsFrom(cfg *config.Config) Options {
 		Deleted:       cfg.Bool("allowdeleted"),
 		UseAlways:     cfg.Bool("specialusealways"),
 		LogDir:        filepath.Join(cfg.Dir(), "log"),
+		Warn:          quotaWarningFrom(cfg),
 		OwnerRights:   cfg.Str("implicit_owner_rights"),
 		Conversations: cfg.Bool("conversations"),
 		Spool:         spool.OptionsFrom(cfg),

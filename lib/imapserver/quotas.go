@@ -70,12 +70,17 @@ func (s *session) getQuotaRoot(p *imapwire.Parser) error {
 	return s.in.Commit(s.appendQuota(append(b, "\r\n"...), root))
 }
 
-// appendQuota appends the untagged line; resources without a limit are left
-// out. STORAGE is in units of 1024 octets, rounded down.
+// appendQuota appends the untagged line.
 func (s *session) appendQuota(b []byte, root *quota.Root) []byte {
 	b = append(b, "* QUOTA "...)
 	b = s.mailbox(b, s.external(root.Name))
-	b = append(b, " ("...)
+	return append(appendLimits(append(b, ' '), root), "\r\n"...)
+}
+
+// appendLimits appends the list of usages and limits; resources without a limit
+// are left out. STORAGE is in units of 1024 octets, rounded down.
+func appendLimits(b []byte, root *quota.Root) []byte {
+	b = append(b, '(')
 	first := true
 	for r, limit := range root.Limit {
 		if limit == quota.Unlimited {
@@ -89,7 +94,7 @@ func (s *session) appendQuota(b []byte, root *quota.Root) []byte {
 		b = imapwire.AppendNum(b, root.Used[r]/quota.Unit[r])
 		b = imapwire.AppendNum(append(b, ' '), limit)
 	}
-	return append(b, ")\r\n"...)
+	return append(b, ')')
 }
 
 var (

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"strings"
 
 	"gocyrus/lib/imapwire"
 	"gocyrus/lib/index"
@@ -101,7 +102,7 @@ func (s *session) runSearch(w *imapwire.Search) (f found, modseq bool, err error
 		return f, false, err
 	}
 	if prog.UsesModSeq() {
-		s.useCondStore("SEARCH MODSEQ")
+		s.useCondStore(strings.ToUpper(strings.TrimPrefix(s.name, "UID ")) + " MODSEQ")
 	}
 	err = prog.Run(s.ctx, s.sel.idx, f.add)
 	return f, prog.UsesModSeq(), err

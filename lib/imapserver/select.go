@@ -78,6 +78,7 @@ func (s *session) selectMailbox(p *imapwire.Parser) error {
 	}
 	s.sel = &selection{name: mbox.Name(), mbox: mbox, idx: idx}
 	s.resetFlags()
+	s.warnOfQuota()
 	s.svc.Proc.SetMailbox(string(s.sel.name))
 	s.state = selected
 	if args.CondStore || args.QResync != nil {

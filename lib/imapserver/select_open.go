@@ -19,6 +19,9 @@ func (s *session) enter(name string, need acl.Rights) (*mailbox.Mailbox, index.W
 	if err != nil {
 		return nil, index.Who{}, err
 	}
+	if at.entry.Kind() != 'e' { // scripts, calendars: the server's own to write
+		return nil, index.Who{}, errType
+	}
 	if err := at.need(need); err != nil {
 		return nil, index.Who{}, err
 	}
@@ -28,6 +31,9 @@ func (s *session) enter(name string, need acl.Rights) (*mailbox.Mailbox, index.W
 	}
 	return mbox, s.whoAt(at), nil
 }
+
+// errType is the error of a mailbox that does not hold mail.
+var errType = imapwire.No("Invalid mailbox type")
 
 // whoAt is how the user looks at a mailbox.
 func (s *session) whoAt(at *place) index.Who {
@@ -41,11 +47,26 @@ func (s *session) whoAt(at *place) index.Who {
 // target opens the mailbox that messages are to go to. done closes it.
 func (s *session) target(name string) (t index.Target, done func(), err error) {
 	mbox, who, err := s.enter(name, acl.Insert)
+	if errors.Is(err, errPermission) {
+		err = s.listedName(name, err)
+	}
 	if err != nil {
 		return t, nil, s.tryCreate(name, err)
 	}
 	t = index.Target{Mailbox: mbox, Who: who, IgnoreQuota: s.srv.opts.SkipQuota}
 	return t, mbox.Close, nil
+}
+
+// listedName is err, or that there is no such mailbox, for an administrator whom
+// the access list does not let look it up.
+func (s *session) listedName(name string, err error) error {
+	n, bad := s.internal(name)
+	if bad == nil {
+		if hidden := s.listed(n); hidden != nil {
+			return hidden
+		}
+	}
+	return err
 }
 
 // errTryCreate is the error of a target that does not exist and that the client
@@ -71,7 +92,7 @@ func (s *session) mayCreate(n mboxname.Name) bool {
 	if e, err := s.srv.list.Lookup(n); err == nil && exists(e) {
 		return false // it is there, and hidden
 	}
-	if s.owns(n) {
+	if s.owns(n) || s.rules(n) {
 		return true
 	}
 	for parent, ok := n.Parent(); ok; parent, ok = parent.Parent() {

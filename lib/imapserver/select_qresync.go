@@ -61,7 +61,7 @@ func (s *session) appendFlagsOf(b []byte, r *index.Reader, seq int, uid, modseq 
 		b = strconv.AppendUint(append(b, " UID "...), uint64(raw.UID()), 10)
 	}
 	if modseq {
-		b = strconv.AppendUint(append(b, " MODSEQ ("...), raw.ModSeq(), 10)
+		b = strconv.AppendUint(append(b, " MODSEQ ("...), r.ModSeq(raw), 10)
 		b = append(b, ')')
 	}
 	return append(b, ")\r\n"...)

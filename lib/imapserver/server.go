@@ -35,6 +35,7 @@ import (
 // Serve holds one session on c.
 func (srv *Server) Serve(ctx context.Context, c net.Conn) {
 	s := srv.newSession(ctx, c)
+	defer s.cancel()
 	defer context.AfterFunc(ctx, s.in.Interrupt)()
 	if srv.opts.Implicit && s.startImplicitTLS() != nil {
 		s.in.Abort()
@@ -46,8 +47,9 @@ func (srv *Server) Serve(ctx context.Context, c net.Conn) {
 func (srv *Server) newSession(ctx context.Context, c net.Conn) *session {
 	in := prot.New(c)
 	in.SetTimeout(srv.opts.Timeout)
+	work, cancel := service.Finish(ctx)
 	return &session{
-		srv: srv, ctx: ctx, svc: service.FromContext(ctx),
+		srv: srv, ctx: work, cancel: cancel, term: ctx, svc: service.FromContext(ctx),
 		in: in, p: imapwire.NewParser(in, srv.opts.Limits),
 		state: notAuth,
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"strings"
 	"time"
 
 	"gocyrus/lib/imapwire"
@@ -40,10 +41,13 @@ const (
 // session is one connection. It is used by one goroutine.
 type session struct {
 	srv *Server
-	ctx context.Context
+	ctx context.Context // of commands: service.Finish of term
 	svc *service.Session
 	in  *prot.Conn
 	p   *imapwire.Parser
+
+	term   context.Context // ends with SIGTERM
+	cancel func()          // of ctx
 
 	state   state
 	who     *saslserver.Identity // nil before login
@@ -59,6 +63,7 @@ type session struct {
 	begun time.Time
 	text  string // what follows "OK" in place of "Completed"
 
+	warned     quotaWarned
 	alert      string // to be told before the next answer
 	didID      bool   // ID was answered
 	idName     string // what the client called itself in ID
@@ -82,7 +87,7 @@ func (s *session) loop() error {
 			return err
 		}
 		if err := s.in.Wait(s.srv.opts.Timeout); err != nil {
-			if errors.Is(err, prot.ErrInterrupted) && s.ctx.Err() == nil {
+			if errors.Is(err, prot.ErrInterrupted) && s.term.Err() == nil {
 				continue
 			}
 			return err
@@ -151,9 +156,10 @@ func isFatal(err error) bool {
 func (s *session) leave(err error) {
 	var fatal imapwire.Fatal
 	switch {
-	case s.ctx.Err() != nil: // SIGTERM: Cyrus drops the connection without a word
+	case s.term.Err() != nil: // SIGTERM: Cyrus drops the connection without a word
 	case errors.As(err, &fatal):
-		log.Err("%s", string(fatal))
+		// A response code comes first on the wire, so such a text has no prefix.
+		log.Err("Fatal error: %s", strings.TrimPrefix(string(fatal), "Fatal error: "))
 		s.untagged("BYE ", string(fatal))
 	case errors.Is(err, prot.ErrTimeout):
 		log.Warning("idle for too long, closing connection")

@@ -14,6 +14,9 @@ import (
 // readStatus reads counters from the mailbox's index header; only \Recent and,
 // for others than the owner, \Seen take more than that.
 func (s *session) readStatus(at *place, items imapwire.StatusItem, st *statusData) error {
+	if h, ok := s.srv.store.Known(at.entry); ok && s.headerStatus(at, &h, items, st) {
+		return nil
+	}
 	m, err := s.srv.store.Open(s.ctx, at.entry)
 	if err != nil {
 		return err
@@ -21,15 +24,12 @@ func (s *session) readStatus(at *place, items imapwire.StatusItem, st *statusDat
 	defer m.Close()
 	return m.View(s.ctx, func(v *mailbox.View) error {
 		h := v.Header()
-		st.messages, st.deleted = h.Exists, h.Deleted
-		st.uidNext, st.uidValidity = h.LastUID+1, v.UIDValidity()
-		st.highestModSeq, st.createdModSeq = h.HighestModSeq, h.CreatedModSeq
-		st.size, st.deletedSize = h.QuotaUsed, h.QuotaDeletedUsed
+		st.count(h)
 		if items&(imapwire.StatusUnseen|imapwire.StatusRecent) == 0 {
 			return nil
 		}
 		if s.owns(at.name) || h.Options&indexfile.OptSharedSeen != 0 {
-			st.unseen = h.Unseen
+			st.unseen = unseen(v)
 			st.recent = above(v.Index(), h.RecentUID)
 		} else if err := s.readSeen(m, v.Index(), st); err != nil {
 			return err
@@ -39,6 +39,52 @@ func (s *session) readStatus(at *place, items imapwire.StatusItem, st *statusDat
 		}
 		return nil
 	})
+}
+
+// headerStatus is readStatus with nothing but the header; false is that it takes
+// more.
+func (s *session) headerStatus(at *place, h *indexfile.Header, items imapwire.StatusItem, st *statusData) bool {
+	st.count(h)
+	if items&(imapwire.StatusUnseen|imapwire.StatusRecent) == 0 {
+		return true
+	}
+	if h.Version < 14 || !s.owns(at.name) && h.Options&indexfile.OptSharedSeen == 0 {
+		return false
+	}
+	st.unseen = h.Unseen
+	switch {
+	case s.sel != nil && s.sel.mbox.UniqueID() == at.entry.UniqueID:
+		st.recent = uint32(s.sel.idx.Recent()) // they are this session's
+	case h.RecentUID >= h.LastUID:
+		st.recent = 0
+	case h.RecentUID == 0:
+		st.recent = h.Exists
+	default:
+		return items&imapwire.StatusRecent == 0
+	}
+	return true
+}
+
+// count takes over what the header counts.
+func (st *statusData) count(h *indexfile.Header) {
+	st.messages, st.deleted = h.Exists, h.Deleted
+	st.uidNext, st.uidValidity = h.LastUID+1, h.UIDValidity
+	st.highestModSeq, st.createdModSeq = h.HighestModSeq, h.CreatedModSeq
+	st.size, st.deletedSize = h.QuotaUsed, h.QuotaDeletedUsed
+}
+
+// unseen is how many messages have no \Seen in their records. Old indexes do not
+// keep the number.
+func unseen(v *mailbox.View) (n uint32) {
+	if h := v.Header(); h.Version >= 14 {
+		return h.Unseen
+	}
+	for recno := range v.NumRecords() {
+		if r := v.Raw(recno + 1); r.Live() && r.Flags()&indexfile.Seen == 0 {
+			n++
+		}
+	}
+	return n
 }
 
 // readSeen counts by what the user has seen of another's mailbox.

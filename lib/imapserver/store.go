@@ -27,9 +27,6 @@ func (s *session) store(p *imapwire.Parser) error {
 	if err != nil {
 		return err
 	}
-	if args.Annotations != nil {
-		return imapwire.No("Operation is not supported on mailbox")
-	}
 	if err := s.present(); err != nil {
 		return err
 	}
@@ -48,7 +45,10 @@ func (s *session) store(p *imapwire.Parser) error {
 		}
 	}
 	nums := s.sel.idx.Resolve(set, s.sel.saved)
-	failed, err := s.sel.idx.Store(s.ctx, nums, st)
+	if args.Annotations == nil {
+		return s.storeFlags(nums, st, uid)
+	}
+	failed, err := s.storeAnnotation(args, nums)
 	if err != nil {
 		return err
 	}
@@ -60,6 +60,33 @@ func (s *session) store(p *imapwire.Parser) error {
 		return err
 	}
 	return s.tell(c, tellHow{uid: uid})
+}
+
+// storeFlags changes flags and writes what has changed, also by others, in one
+// look at the mailbox.
+func (s *session) storeFlags(nums index.Numbers, st index.Store, uid bool) error {
+	var flags []byte
+	how := tellHow{uid: uid}
+	failed, c, err := s.sel.idx.StoreRefresh(s.ctx, nums, st, !uid, func(r *index.Reader, c *index.Changes) {
+		if c.Keywords {
+			s.resetFlags()
+		}
+		flags = s.appendChanged(nil, r, c, how)
+	})
+	if err != nil {
+		return err
+	}
+	if len(failed) > 0 {
+		s.text = s.modified(failed, uid)
+	}
+	if c.Empty() {
+		return nil
+	}
+	if err := s.announce(c); err != nil {
+		return err
+	}
+	_, err = s.in.Write(flags)
+	return err
 }
 
 // modified is the completion text that names the messages that UNCHANGEDSINCE

@@ -56,6 +56,14 @@ func (s *session) tell(c *index.Changes, how tellHow) error {
 	if c.Empty() {
 		return nil
 	}
+	if err := s.announce(c); err != nil {
+		return err
+	}
+	return s.tellFlags(c, how)
+}
+
+// announce writes what must be told before the flags of messages.
+func (s *session) announce(c *index.Changes) error {
 	b := s.appendGone(s.in.Scratch(), c.Gone)
 	if c.Exists {
 		b = s.appendExists(b)
@@ -64,10 +72,7 @@ func (s *session) tell(c *index.Changes, how tellHow) error {
 		s.resetFlags()
 		b = s.appendFlagLists(b)
 	}
-	if err := s.in.Commit(b); err != nil {
-		return err
-	}
-	return s.tellFlags(c, how)
+	return s.in.Commit(b)
 }
 
 // tellFlags writes the flags of changed messages; of those whose change the
@@ -76,21 +81,9 @@ func (s *session) tellFlags(c *index.Changes, how tellHow) error {
 	if len(c.Flags)+len(c.Silent) == 0 {
 		return nil
 	}
-	modseq := s.enabled&condStore != 0
-	uid := how.uid || s.enabled&qResync != 0
 	var out []byte
 	err := s.sel.idx.View(s.ctx, func(r *index.Reader) error {
-		for _, seq := range c.Flags {
-			if !how.skip.Contains(seq) {
-				out = s.appendFlagsOf(out, r, seq, uid, modseq)
-			}
-		}
-		if !modseq {
-			return nil
-		}
-		for _, seq := range c.Silent {
-			out = appendModSeq(out, r, seq, uid)
-		}
+		out = s.appendChanged(out, r, c, how)
 		return nil
 	})
 	if err != nil {
@@ -98,6 +91,24 @@ func (s *session) tellFlags(c *index.Changes, how tellHow) error {
 	}
 	_, err = s.in.Write(out)
 	return err
+}
+
+// appendChanged appends what tellFlags writes.
+func (s *session) appendChanged(b []byte, r *index.Reader, c *index.Changes, how tellHow) []byte {
+	modseq := s.enabled&condStore != 0
+	uid := how.uid || s.enabled&qResync != 0
+	for _, seq := range c.Flags {
+		if !how.skip.Contains(seq) {
+			b = s.appendFlagsOf(b, r, seq, uid, modseq)
+		}
+	}
+	if !modseq {
+		return b
+	}
+	for _, seq := range c.Silent {
+		b = appendModSeq(b, r, seq, uid)
+	}
+	return b
 }
 
 // appendModSeq appends a FETCH with nothing but the new modseq (RFC 7162 section
@@ -112,7 +123,7 @@ func appendModSeq(b []byte, r *index.Reader, seq int, uid bool) []byte {
 		b = strconv.AppendUint(append(b, "UID "...), uint64(raw.UID()), 10)
 		b = append(b, ' ')
 	}
-	b = strconv.AppendUint(append(b, "MODSEQ ("...), raw.ModSeq(), 10)
+	b = strconv.AppendUint(append(b, "MODSEQ ("...), r.ModSeq(raw), 10)
 	return append(b, "))\r\n"...)
 }
 

@@ -1,0 +1,98 @@
+package imapserver
+
+import (
+	"strings"
+
+	"gocyrus/lib/imapwire"
+	"gocyrus/lib/log"
+)
+
+// unbuilt are commands of Cyrus that this server knows by name only. Nothing is
+// offered for them, but who sends one all the same hears which it was, and the
+// log says who. Commands that Cyrus hides from all but administrators are hidden
+// here too.
+var unbuilt = map[string]command{
+	"Xfer":        {in: signedIn, run: (*session).otherServer}, // to another server of a Murder
+	"Mupdatepush": {in: signedIn, run: (*session).otherServer},
+	"Dump":        {in: signedIn, run: (*session).adminsOnly},
+	"Undump":      {in: signedIn, run: (*session).adminsOnly},
+
+	"Syncapply":   {in: signedIn, run: (*session).unsupported, how: admins}, // replication over IMAP
+	"Syncget":     {in: signedIn, run: (*session).unsupported, how: admins},
+	"Syncrestart": {in: signedIn, run: (*session).unsupported, how: admins},
+	"Syncrestore": {in: signedIn, run: (*session).unsupported, how: admins},
+
+	"Genurlauth": {in: signedIn, run: (*session).unsupported}, // RFC 4467
+	"Resetkey":   {in: signedIn, run: (*session).unsupported},
+	"Urlfetch":   {in: signedIn, run: (*session).unsupported},
+	"Scan":       {in: signedIn, run: (*session).unsupported},
+	"Esearch":    {in: signedIn, run: (*session).unsupported}, // RFC 7377
+	"Notify":     {in: signedIn, run: (*session).unsupported}, // RFC 5465
+
+	"Getannotation": {in: signedIn, run: (*session).legacy}, // METADATA's drafts
+	"Setannotation": {in: signedIn, run: (*session).legacy},
+}
+
+// lookup finds a command by its name.
+func lookup(name string) (command, bool) {
+	if c, ok := commands[name]; ok {
+		return c, true
+	}
+	c, ok := unbuilt[name]
+	return c, ok
+}
+
+// unsupported refuses a command by its name.
+func (s *session) unsupported(*imapwire.Parser) error {
+	log.Notice("%s: %s is not supported by this server", s.user, s.name)
+	return imapwire.No(strings.ToUpper(s.name) + " is not supported by this server")
+}
+
+// adminsOnly is unsupported for administrators; others learn first that they may
+// not.
+func (s *session) adminsOnly(p *imapwire.Parser) error {
+	at, err := s.adminArgument(p)
+	if err == nil {
+		log.Notice("%s: %s", at.name, s.name)
+		err = s.unsupported(p)
+	}
+	return err
+}
+
+// otherServer is a command that involves another server of a Murder. There is
+// none: Cyrus says so in these words where it cannot reach one, and cyradm
+// passes them on.
+func (s *session) otherServer(p *imapwire.Parser) error {
+	at, err := s.adminArgument(p)
+	if err != nil {
+		return err
+	}
+	if s.name == "Xfer" { // where to
+		if _, err := p.SPAString(); err != nil {
+			return err
+		}
+	}
+	log.Err("%s %s: no other server is reached from here", s.name, at.name)
+	return errRemote
+}
+
+// adminArgument reads the mailbox that an administrator's command is about.
+func (s *session) adminArgument(p *imapwire.Parser) (*place, error) {
+	name, err := p.SPAString()
+	if err != nil {
+		return nil, err
+	}
+	if !s.admin {
+		return nil, errPermission
+	}
+	return s.locate(name)
+}
+
+// legacy is GETANNOTATION and SETANNOTATION, which Cyrus refuses as well unless
+// annotation_enable_legacy_commands is set.
+func (s *session) legacy(p *imapwire.Parser) error {
+	if _, err := p.SPAString(); err != nil {
+		return err
+	}
+	return errPermission
+}
