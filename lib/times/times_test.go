@@ -78,7 +78,7 @@ func TestSentDates(t *testing.T) {
 }
 
 func TestIMAP(t *testing.T) {
-	inZone(t, time.FixedZone("", -(5*3600 + 30*60)))
+	inZone(t, time.FixedZone("", -(5*3600+30*60)))
 	moment := time.Date(2025, 3, 2, 6, 7, 8, 0, time.UTC).Unix()
 	if got := FormatIMAP(moment); got != " 2-Mar-2025 00:37:08 -0530" {
 		t.Errorf("printed %q", got)
