@@ -3,6 +3,8 @@ package imapserver
 import (
 	"errors"
 	"fmt"
+	"strings"
+	"unicode/utf8"
 
 	"gocyrus/lib/acl"
 	"gocyrus/lib/charset"
@@ -62,14 +64,42 @@ func exists(e *mboxlist.Entry) bool {
 // internal reads a name as the client spells it: modified UTF-7 or, after
 // ENABLE IMAP4rev2, UTF-8.
 func (s *session) internal(external string) (mboxname.Name, error) {
+	encode := encode8Bit
 	if s.enabled&rev2 != 0 {
-		encoded, err := charset.EncodeUTF7(external)
-		if err != nil {
-			return "", mboxname.ErrBad
-		}
-		external = encoded
+		encode = charset.EncodeUTF7
 	}
-	return s.view.Internal(external)
+	encoded, err := encode(external)
+	if err != nil {
+		return "", mboxname.ErrBad
+	}
+	return s.view.Internal(encoded)
+}
+
+// encode8Bit makes the UTF-8 in a name modified UTF-7 and leaves the rest as it
+// is.
+//
+// QUIRK: clients on go-imap take the capability IMAP4rev2 for leave to send
+// UTF-8, and read modified UTF-7 in the answers. No name may have octets above
+// 0x7f otherwise.
+func encode8Bit(name string) (string, error) {
+	ascii := func(c byte) bool { return c < utf8.RuneSelf }
+	var b strings.Builder
+	for name != "" {
+		n := 1
+		for n < len(name) && ascii(name[n]) == ascii(name[0]) {
+			n++
+		}
+		run := name[:n]
+		if !ascii(run[0]) {
+			var err error
+			if run, err = charset.EncodeUTF7(run); err != nil {
+				return "", err
+			}
+		}
+		b.WriteString(run)
+		name = name[n:]
+	}
+	return b.String(), nil
 }
 
 // external spells a name for the client; a name there is no way to say is shown

@@ -28,7 +28,9 @@ type compiler struct {
 }
 
 func newCompiler(name string, s *index.State, saved seqset.Set, opt Options) (*compiler, error) {
-	c := &compiler{s: s, saved: saved, opt: opt, cs: charset.ASCII}
+	// Without a name it is US-ASCII before, UTF-8 after ENABLE IMAP4rev2; the one
+	// is part of the other, and clients send UTF-8 without having asked.
+	c := &compiler{s: s, saved: saved, opt: opt, cs: charset.Lookup("utf-8")}
 	if name != "" {
 		if c.cs = charset.Lookup(name); c.cs == nil {
 			return nil, fmt.Errorf("%q: %w", name, ErrCharset)
