@@ -282,7 +282,11 @@ func (s *session) changeACL(name, identifier, rights string) error {
 	if err != nil {
 		return err
 	}
-	if err := checkRights(strings.TrimLeft(rights, "+-")); err != nil {
+	if _, _, err := s.srv.ops.ParseRights(rights); err != nil {
+		var none *mboxops.RightError
+		if errors.As(err, &none) {
+			return imapwire.Bad("The " + string(rune(none.Letter)) + " right is not supported")
+		}
 		return err
 	}
 	if err := at.need(acl.Admin); err != nil {
@@ -302,16 +306,6 @@ func (s *session) changeACL(name, identifier, rights string) error {
 		canon = "-" + canon
 	}
 	return s.srv.ops.SetACL(s.ctx, s.asker(), n, canon, rights)
-}
-
-// checkRights names the first letter that is no right.
-func checkRights(rights string) error {
-	for _, c := range rights {
-		if !strings.ContainsRune("lrswipkxtecdan"+siteRights, c) {
-			return imapwire.Bad("The " + string(c) + " right is not supported")
-		}
-	}
-	return nil
 }
 
 // autocreate makes the user's INBOX at login, where the site wants that.

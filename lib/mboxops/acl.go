@@ -24,14 +24,7 @@ func (o *Ops) Implicit() acl.Rights { return o.opt.Implicit }
 // delete the entry. The copy in cyrus.header changes first, mailboxes.db, which
 // is what counts, last.
 func (o *Ops) SetACL(ctx context.Context, who *Who, n mboxname.Name, identifier, rights string) error {
-	mode, letters := acl.Replace, rights
-	switch {
-	case strings.HasPrefix(rights, "+"):
-		mode, letters = acl.Add, rights[1:]
-	case strings.HasPrefix(rights, "-"):
-		mode, letters = acl.Remove, rights[1:]
-	}
-	set, err := o.parseRights(letters)
+	mode, set, err := o.ParseRights(rights)
 	if err != nil {
 		return err
 	}
@@ -77,13 +70,23 @@ func losesAdmin(mode acl.Mode, r acl.Rights) bool {
 	return false
 }
 
-func (o *Ops) parseRights(s string) (acl.Rights, error) {
-	for i := range len(s) {
-		if strings.IndexByte("lrswipkxtecdan0123456789", s[i]) < 0 && s[i] != o.opt.DeleteRight {
-			return 0, &RightError{s[i]}
+// ParseRights reads the third word of SETACL: letters, perhaps with one "+" or
+// "-" in front. The error is a *RightError.
+func (o *Ops) ParseRights(s string) (acl.Mode, acl.Rights, error) {
+	mode, letters := acl.Replace, s
+	switch {
+	case strings.HasPrefix(s, "+"):
+		mode, letters = acl.Add, s[1:]
+	case strings.HasPrefix(s, "-"):
+		mode, letters = acl.Remove, s[1:]
+	}
+	for i := range len(letters) {
+		if strings.IndexByte("lrswipkxtecdan0123456789", letters[i]) < 0 && letters[i] != o.opt.DeleteRight {
+			return 0, 0, &RightError{letters[i]}
 		}
 	}
-	return acl.ParseDelete(s, o.opt.DeleteRight)
+	set, err := acl.ParseDelete(letters, o.opt.DeleteRight)
+	return mode, set, err
 }
 
 func (o *Ops) putACL(ctx context.Context, e *mboxlist.Entry, list string) error {
