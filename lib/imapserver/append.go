@@ -155,9 +155,6 @@ func (in *incoming) store() (string, error) {
 	}
 	var total quota.Usage
 	for i := range in.list {
-		if err := in.list[i].file.Sync(); err != nil {
-			return "", err
-		}
 		total[quota.Storage] += int64(in.list[i].msg.Size)
 		total[quota.Message]++
 	}

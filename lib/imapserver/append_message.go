@@ -150,7 +150,7 @@ func (a *arrival) append(r acl.Rights, inRecord bool) mailbox.Append {
 	if !inRecord {
 		sys &^= indexfile.Seen
 	}
-	m := mailbox.Append{File: a.file.Name(), Message: a.msg, Flags: sys & index.Settable(r)}
+	m := mailbox.Append{File: a.file.Name(), Sync: a.file.Sync, Message: a.msg, Flags: sys & index.Settable(r)}
 	if r&acl.Write != 0 {
 		m.UserFlags = keywords
 	}
