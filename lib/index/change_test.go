@@ -336,3 +336,33 @@ func TestModSeqTold(t *testing.T) {
 		t.Fatal(err)
 	}
 }
+
+// What was marked before this process looked is not among the changes that it
+// remembers: EXPUNGE finds it all the same, and what it does remember too.
+func TestExpungeMarked(t *testing.T) {
+	b := newBox(t, newStore(t), "user.alice")
+	b.add(3, indexfile.Deleted)
+	b.add(3, 0)
+	s := b.open(owner, false)
+	b.flag(5, indexfile.Deleted)
+	b.refresh(s, false)
+	var recnos []int
+	err := s.View(t.Context(), func(r *Reader) error {
+		recnos, _ = r.v.Marked()
+		return nil
+	})
+	if err != nil || !slices.Contains(recnos, 5) {
+		t.Errorf("remembered %v, %v", recnos, err)
+	}
+	if n, err := s.Expunge(t.Context(), nil, true); n != 4 || err != nil {
+		t.Fatalf("expunged %d, %v", n, err)
+	}
+	if c := b.refresh(s, false); len(c.Gone) != 4 || s.Exists() != 2 {
+		t.Errorf("told %+v, left %d", c, s.Exists())
+	}
+	b.flag(6, indexfile.Deleted)
+	b.refresh(s, false)
+	if n, err := s.Expunge(t.Context(), nil, true); n != 1 || err != nil {
+		t.Errorf("expunged %d, %v", n, err)
+	}
+}

@@ -21,7 +21,33 @@ func (s *State) Expunge(ctx context.Context, set Numbers, all bool) (n int, err 
 			set = Numbers{{First: 1, Last: uint32(n)}}
 		}
 	}
+	if all {
+		return s.expungeMarked(ctx, set)
+	}
 	return s.expunge(ctx, set, indexfile.Deleted)
+}
+
+// expungeMarked removes all messages with \Deleted. Mostly they were marked just
+// before, and no walk over the mailbox is needed to find them.
+func (s *State) expungeMarked(ctx context.Context, all Numbers) (n int, err error) {
+	var known bool
+	err = s.View(ctx, func(r *Reader) error {
+		var recnos []int
+		if recnos, known = r.v.Marked(); !known {
+			return nil
+		}
+		all = all[:0:0]
+		for _, recno := range recnos {
+			if seq, ok := s.Seq(r.v.Raw(recno).UID()); ok {
+				all = append(all, Numbers{{First: uint32(seq), Last: uint32(seq)}}...)
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return 0, err
+	}
+	return s.expunge(ctx, all, indexfile.Deleted)
 }
 
 // MayRemove is ErrRights unless the user may remove messages, marked or not.

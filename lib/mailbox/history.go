@@ -149,6 +149,22 @@ func (m *Mailbox) recent(modseq uint64) ([]recent, bool) {
 	return c[i:len(c):len(c)], true
 }
 
+// marked are the records among the latest changes that are live and have
+// \Deleted, in order.
+func (m *Mailbox) marked() (recnos []int) {
+	m.snapMu.Lock()
+	defer m.snapMu.Unlock()
+	m.hist.advance(&m.hdr, m.table)
+	for _, c := range m.hist.changes {
+		r := m.table.Raw(int(c.recno))
+		if r.ModSeq() == c.modseq && r.Live() && r.Flags()&indexfile.Deleted != 0 {
+			recnos = append(recnos, int(c.recno))
+		}
+	}
+	slices.Sort(recnos)
+	return slices.Compact(recnos)
+}
+
 func (m *Mailbox) firstUnseen() int {
 	m.snapMu.Lock()
 	defer m.snapMu.Unlock()

@@ -132,6 +132,19 @@ func (v *View) ChangedSince(modseq uint64, fn func(recno int) error) error {
 	return nil
 }
 
+// Marked are the records of all live messages with \Deleted, in order. ok is
+// false when the latest changes, which are remembered, do not account for all
+// that the header counts: then only a walk over the mailbox finds them.
+func (v *View) Marked() (recnos []int, ok bool) {
+	recnos = v.m.marked()
+	for _, recno := range recnos {
+		if r := v.Raw(recno); !r.Live() || r.Flags()&indexfile.Deleted == 0 {
+			return nil, false // this update, or one committed with it, was there
+		}
+	}
+	return recnos, len(recnos) == int(v.Header().Deleted)
+}
+
 // Index is the snapshot of the live messages. It may be kept, and is shared by
 // all who ask before the next change. In a Tx it shows the mailbox as it was
 // before the commit: what this update, or one that is committed with it, has
