@@ -89,6 +89,17 @@ func (s *Store) Create(ctx context.Context, e *mboxlist.Entry, o CreateOptions) 
 	} else if st.Size() > 0 && !o.Replace {
 		return fmt.Errorf("%s: %w", e.Name, ErrExists)
 	}
+	// What a delete that was killed half way left belongs to none of the new
+	// mailbox's messages. Message files stay: an append replaces its own, and
+	// reconstruct takes up the others.
+	for _, old := range []string{p.cache, p.archCch, p.annots} {
+		if old == "" {
+			continue
+		}
+		if err := remove(old); err != nil {
+			return err
+		}
+	}
 	h, err := s.newHeader(e, &o)
 	if err != nil {
 		return err
