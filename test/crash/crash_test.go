@@ -40,7 +40,7 @@ const users = 6
 
 // TestKill kills all processes of a site at random moments.
 func TestKill(t *testing.T) {
-	rounds := setting(t, "GOCYRUS_CRASH_ROUNDS", 5)
+	rounds := setting(t, "GOCYRUS_CRASH_ROUNDS", 2)
 	seed := setting(t, "GOCYRUS_CRASH_SEED", int(time.Now().UnixNano()>>16&0x7fffffff))
 	t.Logf("GOCYRUS_CRASH_SEED=%d", seed)
 	for i, l := range layouts {
