@@ -86,10 +86,7 @@ func (s *Store) Recover(ctx context.Context) error {
 		// one: that sum may be among those that are made then.
 		for _, root := range roots {
 			errs = append(errs, s.each(ctx, root, func(ctx context.Context, e *mboxlist.Entry) error {
-				if err := s.underRoot(ctx, e, root); !lost(err) {
-					return err
-				}
-				return nil
+				return s.settle(ctx, e)
 			}))
 		}
 		for _, root := range roots {
@@ -119,7 +116,7 @@ func (s *Store) rootsOf(ctx context.Context, f inflight.Found) (roots []mboxname
 		}
 		if ok {
 			roots = append(roots, root)
-		} else if err := s.underRoot(ctx, e, ""); err != nil && !lost(err) {
+		} else if err := s.settle(ctx, e); err != nil {
 			return nil, err
 		}
 	}
@@ -217,6 +214,33 @@ func lost(err error) bool {
 // local says whether a mailbox has files here.
 func local(e *mboxlist.Entry) bool {
 	return !e.Deleted() && !e.Is(mboxlist.FlagRemote) && !e.Is(mboxlist.FlagReserved) && !e.Is(mboxlist.FlagIntermediate)
+}
+
+// settle is underRoot for a mailbox that somebody may be renaming: its entry is
+// looked up again under the owner's lock. One that is gone, or that cannot be read
+// before reconstruct has been there, is left alone.
+func (s *Store) settle(ctx context.Context, e *mboxlist.Entry) error {
+	owner := e.Name.Owner()
+	ctx, unlock, err := s.LockUser(ctx, owner)
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	now, err := s.list.LookupID(e.UniqueID)
+	if errors.Is(err, mboxlist.ErrNotFound) || err == nil && (!local(now) || now.Name.Owner() != owner) {
+		return nil // another owner's: who gave it away had both locks, and did it whole
+	}
+	if err != nil {
+		return err
+	}
+	root, _, err := s.quota.Find(now.Name)
+	if err == nil {
+		err = s.underRoot(ctx, now, root)
+	}
+	if lost(err) {
+		return nil
+	}
+	return err
 }
 
 // underRoot has the header of a mailbox name the quota root and the name that
