@@ -2,6 +2,7 @@ package dlist
 
 import (
 	"errors"
+	"fmt"
 	"reflect"
 	"strings"
 	"testing"
@@ -36,7 +37,9 @@ func TestParse(t *testing.T) {
 	}{
 		{"escape", `"a\"\\b"`, Value{Kind: Text, Text: `a"\b`}, nil},
 		{"non-synchronising literal", "{2+}\r\nab", Value{Kind: Text, Text: "ab"}, nil},
-		{"nil in any case", "nIl", Value{}, nil},
+		{"nil", "NIL", Value{}, nil},
+		{"only capitals are nil", "nil", Value{Kind: Text, Text: "nil"}, nil},
+		{"a tree has no files", "%{default ab 3}", Value{}, ErrSyntax},
 		{"spaces in a list end", "(a )", Value{Kind: List, List: []Value{{Kind: Text, Text: "a"}}}, nil},
 		{"literal too long", "{9}\r\nab", Value{}, ErrSyntax},
 		{"huge literal", "{99999999999999999999}\r\n", Value{}, ErrSyntax},
@@ -69,6 +72,32 @@ func TestScanner(t *testing.T) {
 	}
 	if v, err := n.Uint(); !errors.Is(err, ErrSyntax) {
 		t.Errorf("too large a number: %d, %v", v, err)
+	}
+}
+
+func TestScannerFile(t *testing.T) {
+	s := Scan([]byte(`(%{default 0a 12} NIL %{"b c" 0b 0})`))
+	if _, err := s.Open(); err != nil {
+		t.Fatal(err)
+	}
+	if k, err := s.Kind(); k != File || err != nil {
+		t.Errorf("kind %v, %v", k, err)
+	}
+	h, err := s.File()
+	if got := fmt.Sprintf("%s|%s|%s", h.Partition, h.ID, h.Size); got != "default|0a|12" || err != nil {
+		t.Errorf("head %s, %v", got, err)
+	}
+	if w, err := s.Word(); string(w) != "NIL" || err != nil {
+		t.Errorf("word %q, %v", w, err)
+	}
+	if err := s.Skip(); err != nil || !s.Close() || !s.AtEnd() {
+		t.Errorf("Skip stops at %d, %v", s.Pos(), err)
+	}
+	for _, bad := range []string{"%{a b c}", "%{a b}", "%{a b 1", "%{a", "%{", "%{(a) b 1}"} {
+		s := Scan([]byte(bad))
+		if _, err := s.File(); !errors.Is(err, ErrSyntax) || s.Pos() != 0 {
+			t.Errorf("%s: %v at %d", bad, err, s.Pos())
+		}
 	}
 }
 

@@ -4,16 +4,24 @@ import "strconv"
 
 // AppendText appends t as the shortest of atom, quoted string and literal that
 // can hold it; nil is NIL.
-func AppendText(dst, t []byte) []byte {
+func AppendText(dst, t []byte) []byte { return appendText(dst, t, "}\r\n") }
+
+// AppendTextPlus is AppendText with literals that wait for nobody, {3+}, as a
+// client of the sync protocol must write them.
+func AppendTextPlus(dst, t []byte) []byte { return appendText(dst, t, "+}\r\n") }
+
+func appendText(dst, t []byte, literalEnd string) []byte {
 	switch {
 	case t == nil:
 		return append(dst, "NIL"...)
+	case len(t) == 0:
+		return append(dst, `""`...)
 	case isAtom(t):
 		return append(dst, t...)
 	case isQuotable(t):
 		return append(append(append(dst, '"'), t...), '"')
 	}
-	dst = append(strconv.AppendInt(append(dst, '{'), int64(len(t)), 10), "}\r\n"...)
+	dst = append(strconv.AppendInt(append(dst, '{'), int64(len(t)), 10), literalEnd...)
 	return append(dst, t...)
 }
 

@@ -5,7 +5,9 @@
 //
 // An atom is text that needs no quotes; a list holds values, a keyed list keys
 // and values in turn. Scanner goes over one without keeping anything; Parse
-// makes a tree of it.
+// makes a tree of it. The sync protocol has files besides, %{partition id size}
+// with the octets behind: a Scanner reads the head of one that stands for a file
+// kept elsewhere, a tree has none.
 //
 // The package knows no keys and no meanings. Form: lib/dlist.c of Cyrus 3.10.
 package dlist
@@ -34,6 +36,7 @@ const (
 	Text              // atom, quoted string or literal
 	List              // ( ... )
 	Keyed             // %( ... )
+	File              // %{ ... }
 )
 
 // Scanner goes over octets from left to right. Its methods return ErrSyntax,
@@ -48,6 +51,9 @@ func Scan(b []byte) Scanner { return Scanner{b: b} }
 
 // Pos is how many octets are behind the scanner.
 func (s *Scanner) Pos() int { return s.pos }
+
+// Rest is what is before the scanner.
+func (s *Scanner) Rest() []byte { return s.b[s.pos:] }
 
 // AtEnd says whether nothing is left.
 func (s *Scanner) AtEnd() bool { return s.pos >= len(s.b) }
@@ -64,9 +70,11 @@ func (s *Scanner) Kind() (Kind, error) {
 	switch c := s.b[s.pos]; {
 	case c == '(':
 		return List, nil
+	case c == '%' && s.pos+1 < len(s.b) && s.b[s.pos+1] == '{':
+		return File, nil
 	case c == '%':
 		return Keyed, nil
-	case isNil(s.b[s.pos:atomEnd(s.b, s.pos)]):
+	case s.nilNext():
 		return Nil, nil
 	}
 	return Text, nil
@@ -177,27 +185,76 @@ func (s *Scanner) literal() ([]byte, error) {
 }
 
 // Skip passes over the value that stands next, whatever it is.
-func (s *Scanner) Skip() error {
-	for depth := 0; ; {
-		kind, err := s.Kind()
-		if err != nil {
-			return err
+func (s *Scanner) Skip() error { return s.skip(0) }
+
+func (s *Scanner) skip(depth int) error {
+	kind, err := s.Kind()
+	switch {
+	case err != nil:
+		return err
+	case depth > MaxDepth:
+		return s.fail("too deep")
+	case kind != List && kind != Keyed:
+		return s.skipLeaf(kind)
+	}
+	keyed, err := s.Open()
+	for err == nil && !s.Close() {
+		if keyed {
+			_, err = s.Text()
 		}
-		if kind == List || kind == Keyed {
-			if _, err := s.Open(); err != nil {
-				return err
-			}
-			depth++
-		} else if _, err := s.Text(); err != nil {
-			return err
-		}
-		for depth > 0 && s.Close() {
-			depth--
-		}
-		if depth == 0 {
-			return nil
+		if err == nil {
+			err = s.skip(depth + 1)
 		}
 	}
+	return err
+}
+
+func (s *Scanner) skipLeaf(kind Kind) error {
+	if kind == File {
+		_, err := s.File()
+		return err
+	}
+	_, err := s.Text()
+	return err
+}
+
+// Word returns the atom or string that stands next, and takes NIL for a word: a
+// flag may be called so.
+func (s *Scanner) Word() ([]byte, error) {
+	if s.nilNext() {
+		t := s.b[s.pos : s.pos+3]
+		s.pos += 3
+		s.space()
+		return t, nil
+	}
+	return s.Text()
+}
+
+// FileHead says which file stands at a place: a text each, as written.
+type FileHead struct{ Partition, ID, Size []byte }
+
+// File returns the head of the file that stands next.
+func (s *Scanner) File() (h FileHead, err error) {
+	start := s.pos
+	if s.pos+2 > len(s.b) || string(s.b[s.pos:s.pos+2]) != "%{" {
+		return h, s.fail("no file")
+	}
+	s.pos += 2
+	if h.Partition, err = s.Text(); err == nil {
+		h.ID, err = s.Text()
+	}
+	end := s.pos
+	for end < len(s.b) && s.b[end] >= '0' && s.b[end] <= '9' {
+		end++
+	}
+	if err != nil || end == s.pos || end >= len(s.b) || s.b[end] != '}' {
+		s.pos = start
+		return h, s.fail("bad file")
+	}
+	h.Size = s.b[s.pos:end]
+	s.pos = end + 1
+	s.space()
+	return h, nil
 }
 
 // Uint returns the decimal number that stands next, 0 for NIL.
@@ -223,16 +280,18 @@ func (s *Scanner) Uint() (uint64, error) {
 // atomEnd is lenient: whatever no structure begins with or ends at belongs to
 // the atom, as Cyrus's parser has it.
 func atomEnd(b []byte, i int) int {
-	for i < len(b) {
-		switch b[i] {
-		case ' ', '(', ')', '\r', '\n':
-			return i
-		}
+	for i < len(b) && !endsAtom[b[i]] {
 		i++
 	}
 	return i
 }
 
-func isNil(b []byte) bool {
-	return len(b) == 3 && b[0]|0x20 == 'n' && b[1]|0x20 == 'i' && b[2]|0x20 == 'l'
+var endsAtom = [256]bool{' ': true, '(': true, ')': true, '\r': true, '\n': true}
+
+// nilNext says whether NIL stands next.
+func (s *Scanner) nilNext() bool {
+	return s.pos < len(s.b) && s.b[s.pos] == 'N' && isNil(s.b[s.pos:atomEnd(s.b, s.pos)])
 }
+
+// isNil: only in capitals, so that a text "nil" needs no quotes.
+func isNil(b []byte) bool { return string(b) == "NIL" }

@@ -38,7 +38,10 @@ func (s *Scanner) value(depth int) (v Value, err error) {
 	if v.Kind, err = s.Kind(); err != nil {
 		return v, err
 	}
-	if v.Kind != List && v.Kind != Keyed {
+	switch v.Kind {
+	case File:
+		return Value{}, s.fail("a file in a tree")
+	case Nil, Text:
 		t, err := s.Text()
 		v.Text = string(t)
 		return v, err
