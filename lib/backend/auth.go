@@ -118,7 +118,7 @@ func (c *Conn) sayAuth(mech string, ir []byte) (sent bool, err error) {
 }
 
 func (c *Conn) sayResponse(response []byte) error {
-	if c.Proto.auth.quoted {
+	if c.Proto.auth.quoted && !c.Proto.auth.bare {
 		return c.sayLiteral("", encode(response))
 	}
 	return c.Say(encode(response), "")
@@ -163,8 +163,8 @@ func (c *Conn) hearAuth() (challenge []byte, state authState, err error) {
 			}
 			challenge, err = sieveSuccess(line)
 			return challenge, authOK, err
-		case hasPrefix(line, f.no):
-			return nil, authNo, nil
+		case hasPrefix(line, f.no), f.bare && strings.Contains(line, " "):
+			return nil, authNo, nil // base64 has no blanks: A01 BAD "Unrecognized command"
 		}
 		challenge, err = c.challenge(line)
 		return challenge, authMore, err
@@ -183,6 +183,9 @@ func capsAfter(old Caps, line string) Caps {
 // challenge decodes a line that goes on: after its prefix, or a string.
 func (c *Conn) challenge(line string) ([]byte, error) {
 	f := c.Proto.auth
+	if f.bare {
+		return decode(line)
+	}
 	if f.cont != "" {
 		// A server may leave the blank after + away when nothing follows.
 		text, ok := strings.CutPrefix(line+" ", f.cont)

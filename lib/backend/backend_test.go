@@ -123,6 +123,9 @@ func TestCaps(t *testing.T) {
 					t.Errorf("no %s in %q", w, c.Caps.Words)
 				}
 			}
+			if (tc.proto == IMAP || tc.proto == Csync) && !strings.HasPrefix(c.Greeting, "* OK ") {
+				t.Errorf("greeting %q", c.Greeting)
+			}
 			if !slices.Equal(c.Caps.Mechs, tc.mechs) {
 				t.Errorf("mechanisms %q; want %q", c.Caps.Mechs, tc.mechs)
 			}
@@ -153,6 +156,8 @@ func TestRefusals(t *testing.T) {
 		"pop3": {POP3, "S: -ERR too many"},
 		"lmtp": {LMTP, "S: 421 4.3.2 shutdown"},
 		"sync": {Csync, "S: * BYE shutdown"},
+		// A sync server that greets like IMAP and does not know the question.
+		"imap meets csync": {IMAP, "S: * OK x Cyrus sync server\nC: C01 CAPABILITY\nS: BAD IMAP_PROTOCOL_ERROR Unrecognized command"},
 	} {
 		nc, _ := script(tc.line)
 		if _, err := New(context.Background(), tc.proto, nc, Options{}); !errors.Is(err, ErrRefused) {
@@ -203,8 +208,14 @@ func TestCompress(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	if c.Compressed() {
+		t.Error("compressed too soon")
+	}
 	if err := c.Compress(); err != nil {
 		t.Fatal(err)
+	}
+	if !c.Compressed() {
+		t.Error("not compressed")
 	}
 	for _, text := range []string{"one", "two"} {
 		if err := c.WriteLine(text); err != nil {

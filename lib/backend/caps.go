@@ -39,6 +39,7 @@ func (c *Conn) Greet() error {
 		if err != nil {
 			return err
 		}
+		c.Greeting = line
 		if c.Proto == IMAP {
 			if !hasPrefix(line, "* OK") && !hasPrefix(line, "* PREAUTH") {
 				return fmt.Errorf("%w: %s", ErrRefused, line)
@@ -82,6 +83,9 @@ func (c *Conn) readCaps() error {
 		c.addCaps(line)
 		switch {
 		case hasPrefix(line, c.Proto.capaEnd):
+			if c.Proto.capaEnd == c.Proto.greeting {
+				c.Greeting = line
+			}
 			return nil
 		case n == 0 && c.refuses(line):
 			return fmt.Errorf("%w: %s", ErrRefused, line)
@@ -99,7 +103,8 @@ func (c *Conn) refuses(line string) bool {
 	case LMTP, SMTP:
 		return !hasPrefix(line, "250")
 	}
-	return hasPrefix(line, "* BYE") || hasPrefix(line, "BYE")
+	// A server of another protocol that takes C01 for a command says BAD.
+	return hasPrefix(line, "* BYE") || hasPrefix(line, "BYE") || c.Proto == IMAP && hasPrefix(line, "BAD ")
 }
 
 func (c *Conn) addCaps(line string) {

@@ -5,7 +5,6 @@ package backend
 
 import (
 	"bufio"
-	"compress/flate"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -14,6 +13,8 @@ import (
 	"net"
 	"strings"
 	"time"
+
+	"github.com/klauspost/compress/flate"
 
 	"gocyrus/lib/tlsconf"
 )
@@ -39,8 +40,9 @@ type Tracer func(who byte, line string)
 
 // Conn is the session. It serves one goroutine.
 type Conn struct {
-	Proto *Protocol
-	Caps  Caps
+	Proto    *Protocol
+	Caps     Caps
+	Greeting string // the line of it that says who the server is, once read
 
 	net     net.Conn // as dialled
 	tls     *tls.Conn
@@ -49,6 +51,8 @@ type Conn struct {
 	trace   Tracer
 	timeout time.Duration
 	hello   string
+
+	compressed bool
 }
 
 // Options are how to connect.
@@ -248,13 +252,14 @@ func (c *Conn) Compress() error {
 	if _, err := c.ask(c.Proto.compress); err != nil {
 		return err
 	}
-	fw, err := flate.NewWriter(c.w, flate.DefaultCompression)
+	fw, err := flate.NewWriter(c.w, flate.BestSpeed)
 	if err != nil {
 		return err
 	}
 	under := c.w
 	c.r = bufio.NewReaderSize(flate.NewReader(c.r), 16<<10)
 	c.w = bufio.NewWriterSize(flushWriter{fw, under}, 16<<10)
+	c.compressed = true
 	return nil
 }
 
@@ -293,3 +298,6 @@ func (c *Conn) SayLogout() error { return c.Say(c.Proto.logout.line, "") }
 
 // NetConn is the connection as dialled.
 func (c *Conn) NetConn() net.Conn { return c.net }
+
+// Compressed says whether compression is on.
+func (c *Conn) Compressed() bool { return c.compressed }

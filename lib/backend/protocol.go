@@ -30,6 +30,7 @@ type authForm struct {
 	cont      string // prefix of a challenge; empty: challenges are strings
 	maxLine   int    // longest command with an initial response, 0 for none
 	quoted    bool   // mechanism and responses are quoted strings or literals
+	bare      bool   // but what follows the command is base64 alone, a line each way
 	whenCaps  string // capability that allows an initial response
 	successIn bool   // the good answer may hold the server's last challenge
 }
@@ -65,7 +66,7 @@ var (
 	MUPDATE = &Protocol{Name: "mupdate", Port: "3905", Service: "mupdate",
 		bannerCaps: true, greeting: "* OK", capaEnd: "* OK",
 		startTLS: command{"S01 STARTTLS", "S01 OK", "S01 NO"}, autoCaps: true,
-		auth:     authForm{cmd: "A01 AUTHENTICATE", ok: "A01 OK", no: "A01 NO", maxLine: 65535, quoted: true},
+		auth:     authForm{cmd: "A01 AUTHENTICATE", ok: "A01 OK", no: "A01 NO", maxLine: 65535, quoted: true, bare: true},
 		compress: command{`Z01 COMPRESS "DEFLATE"`, "Z01 OK", "Z01 NO"},
 		logout:   command{"Q01 LOGOUT", "Q01 ", ""}}
 	Csync = &Protocol{Name: "csync", Port: "2005", Service: "csync",
