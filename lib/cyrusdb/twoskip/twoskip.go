@@ -112,9 +112,12 @@ func (db *DB) settle(mode lock.Mode) (ok bool, err error) {
 	if err := t.m.Refresh(); err != nil {
 		return false, err
 	}
-	if len(t.m.Bytes()) == 0 && db.flags&(kv.Create|kv.ReadOnly) == kv.Create {
+	if len(t.m.Bytes()) == 0 {
 		// Just made, or its maker died.
-		return false, errors.Join(t.format(1), lock.Release(t.f))
+		if db.flags&(kv.Create|kv.ReadOnly) != kv.Create {
+			return false, kv.ErrNotFound
+		}
+		return false, t.formatNew()
 	}
 	if err := t.load(); err != nil {
 		return false, err
@@ -140,6 +143,22 @@ func (db *DB) settle(mode lock.Mode) (ok bool, err error) {
 		return false, err
 	}
 	return false, lock.Release(db.t.f)
+}
+
+// formatNew formats a new file, unless somebody else does. The lock is given back first
+// and not upgraded: two who upgrade wait for each other.
+func (t *file) formatNew() error {
+	if err := lock.Release(t.f); err != nil {
+		return err
+	}
+	if err := lock.Wait(context.Background(), t.f, lock.Exclusive); err != nil {
+		return err
+	}
+	st, err := t.f.Stat()
+	if err == nil && st.Size() == 0 {
+		err = t.format(1)
+	}
+	return errors.Join(err, lock.Release(t.f))
 }
 
 func (db *DB) leave() error { return lock.Release(db.t.f) }
