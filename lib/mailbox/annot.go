@@ -23,6 +23,11 @@ type annots struct {
 	db          *annotate.DB
 	none        bool // no file
 	changes     []annotate.Change
+
+	// Where in changes those of a scope are, of the first so many of them: a
+	// batch may have very many.
+	byScope map[string][]int
+	placed  int
 }
 
 func (m *Mailbox) annots() *annots {
@@ -65,21 +70,12 @@ func (a *annots) of(uid uint32, fn func(annotate.Key, annotate.Value) error) err
 		return err
 	}
 	scope := annotate.Message(uid)
-	var fresh map[annotate.Key][]byte
-	for _, c := range a.changes {
-		if c.Scope != scope {
+	fresh := a.fresh(scope)
+	for k, v := range fresh {
+		if v.Deleted {
 			continue
 		}
-		if fresh == nil {
-			fresh = make(map[annotate.Key][]byte)
-		}
-		fresh[c.Key] = c.Data
-	}
-	for k, data := range fresh {
-		if data == nil {
-			continue
-		}
-		if err := fn(k, annotate.Value{Data: data}); err != nil {
+		if err := fn(k, v); err != nil {
 			return err
 		}
 	}
@@ -92,6 +88,34 @@ func (a *annots) of(uid uint32, fn func(annotate.Key, annotate.Value) error) err
 		}
 		return fn(k, v)
 	})
+}
+
+// fresh are the values of a scope that are not written yet.
+func (a *annots) fresh(scope string) map[annotate.Key]annotate.Value {
+	for ; a.placed < len(a.changes); a.placed++ {
+		if a.byScope == nil {
+			a.byScope = make(map[string][]int)
+		}
+		at := a.changes[a.placed].Scope
+		a.byScope[at] = append(a.byScope[at], a.placed)
+	}
+	var values map[annotate.Key]annotate.Value
+	for _, i := range a.byScope[scope] {
+		c := &a.changes[i]
+		if values == nil {
+			values = make(map[annotate.Key]annotate.Value)
+		}
+		values[c.Key] = annotate.Value{Data: c.Data, ModSeq: c.ModSeq, Deleted: c.Data == nil}
+	}
+	return values
+}
+
+// back forgets all but the first n changes.
+func (a *annots) back(n int) {
+	if a.placed > n {
+		a.byScope, a.placed = nil, 0
+	}
+	a.changes = a.changes[:n]
 }
 
 // sums are what the annotations of a message add to the index header: octets,

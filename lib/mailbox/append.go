@@ -3,12 +3,10 @@ package mailbox
 import (
 	"errors"
 	"fmt"
+	"golang.org/x/sys/unix"
 	"io"
 	"math"
 	"os"
-	"time"
-
-	"golang.org/x/sys/unix"
 
 	"gocyrus/lib/indexfile"
 	"gocyrus/lib/message"
@@ -94,11 +92,8 @@ func (tx *Tx) Append(a Append) (uid uint32, modseq uint64, err error) {
 		}
 		rec.UserFlags.Set(slot, true)
 	}
-	if err := b.place(a.path(), rec, a.From != nil && a.From.Record.InternalDate == rec.InternalDate); err != nil {
+	if err := b.place(&a, rec); err != nil {
 		return 0, 0, err
-	}
-	if a.Sync != nil && a.From == nil {
-		b.syncs = append(b.syncs, a.Sync)
 	}
 	if len(cache) > 0 {
 		if rec.CacheOffset, err = b.cache.add(tx.m, cache); err != nil {
@@ -156,40 +151,24 @@ func (a *Append) record(now uint32) (*indexfile.Record, []byte, error) {
 	if r.SaveDate == 0 {
 		r.SaveDate = now
 	}
-	var cache []byte
-	if f := a.From; f != nil {
-		s := &f.Record
-		r.Size, r.HeaderSize, r.GUID = s.Size, s.HeaderSize, s.GUID
-		r.SentDate, r.GMTime, r.CacheVersion, r.CacheCRC = s.SentDate, s.GMTime, s.CacheVersion, s.CacheCRC
-		if r.InternalDate == 0 {
-			r.InternalDate = s.InternalDate
-		}
-		cache = f.Cache
-	} else if p := a.Message; p != nil {
-		r.Size, r.HeaderSize, r.GUID = p.Size, p.HeaderSize, p.GUID
-		r.SentDate, r.GMTime, r.CacheVersion, r.CacheCRC = p.SentDate, p.GMTime, message.CacheVersion, p.CacheCRC
-		cache = p.Cache
-	}
+	cache := a.known(r)
 	if r.Size == 0 {
 		return nil, nil, fmt.Errorf("message without content: %w", ErrGone)
+	}
+	if r.InternalDate == 0 && a.From != nil {
+		r.InternalDate = a.From.Record.InternalDate
 	}
 	if r.InternalDate == 0 {
 		r.InternalDate = now
 	}
-	if r.GMTime == 0 {
-		r.GMTime = r.InternalDate
-	}
-	if r.SentDate == 0 {
-		t := time.Unix(int64(r.InternalDate), 0)
-		r.SentDate = uint32(time.Date(t.Year(), t.Month(), t.Day(), 0, 0, 0, 0, time.Local).Unix())
-	}
+	dated(r)
 	return r, cache, nil
 }
 
-// place puts the message's file where it belongs, over what an append that was
-// killed may have left there. dated says that from has the right time already.
-func (b *batch) place(from string, rec *indexfile.Record, dated bool) error {
-	to := b.m.paths.message(rec.UID, false)
+// place puts the file of a where it belongs, over what an append that was killed
+// may have left there.
+func (b *batch) place(a *Append, rec *indexfile.Record) error {
+	from, to := a.path(), b.m.paths.message(rec.UID, false)
 	err := b.link(from, to)
 	if errors.Is(err, unix.ENOENT) {
 		// Perhaps for want of the directory: Cyrus makes none for messages
@@ -202,17 +181,21 @@ func (b *batch) place(from string, rec *indexfile.Record, dated bool) error {
 	switch {
 	case err == nil:
 		b.links = append(b.links, to)
-		if dated {
-			return nil
+		if a.From == nil && a.Sync != nil {
+			b.syncs = append(b.syncs, a.Sync)
+		}
+		if a.From != nil && a.From.Record.InternalDate == rec.InternalDate {
+			return nil // it has the right time already
 		}
 	case errors.Is(err, unix.ENOENT):
 		return fmt.Errorf("%s: %w", from, ErrGone)
 	case errors.Is(err, unix.EXDEV) || errors.Is(err, unix.EMLINK) || errors.Is(err, unix.EPERM):
 		// EPERM: a file system without links, or fs.protected_hardlinks.
 		b.links = append(b.links, to)
-		if err := copyFile(from, to); err != nil {
+		if err := copyUnsynced(from, to); err != nil {
 			return err
 		}
+		b.syncs = append(b.syncs, SyncPath(to))
 	default:
 		return &os.LinkError{Op: "link", Old: from, New: to, Err: err}
 	}
@@ -239,7 +222,14 @@ func (b *batch) link(from, to string) error {
 }
 
 // copyFile copies a message, and syncs it.
-func copyFile(from, to string) (err error) {
+func copyFile(from, to string) error {
+	if err := copyUnsynced(from, to); err != nil {
+		return err
+	}
+	return SyncPath(to)()
+}
+
+func copyUnsynced(from, to string) (err error) {
 	in, err := os.Open(from)
 	if errors.Is(err, os.ErrNotExist) {
 		return fmt.Errorf("%w: %w", ErrGone, err)
@@ -261,8 +251,8 @@ func copyFile(from, to string) (err error) {
 			err = cerr
 		}
 	}()
-	if _, err = io.Copy(out, in); err != nil {
-		return err
+	if _, err = io.Copy(out, in); err == nil {
+		startWriting(out)
 	}
-	return out.Sync()
+	return err
 }

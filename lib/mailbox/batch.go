@@ -36,8 +36,9 @@ type batch struct {
 	clock  *clock // nil when the mailbox has a clock of its own
 
 	charged map[string]quota.Usage // by quota root
-	pending *pending               // the note of it
 	hard    bool                   // some update is not soft
+	exact   uint64                 // highest modseq that was given, 0 is none
+	xconv   *uint64                // what becomes XConvModSeq; nil is what it was
 	begun   bool                   // to write the index
 
 	touched []recent // in the order of modseqs
@@ -59,6 +60,8 @@ type undo struct {
 	syncs   int
 	cache   int64
 	annots  int
+	exact   uint64
+	xconv   *uint64
 	touched int
 	gone    int
 	news    news
@@ -88,6 +91,8 @@ func (b *batch) run(r *request) (ok bool) {
 		hdr: b.hdr, hf: b.hf, acl: b.acl, added: len(b.added), links: len(b.links), syncs: len(b.syncs),
 		cache:   b.cache.pos(),
 		annots:  len(b.annots.changes),
+		exact:   b.exact,
+		xconv:   b.xconv,
 		touched: len(b.touched), gone: len(b.gone), news: b.news,
 	}
 	defer func() {
@@ -140,8 +145,8 @@ func (b *batch) rollback() {
 		_ = os.Remove(f)
 	}
 	b.cache.back(u.cache)
-	b.annots.changes = b.annots.changes[:u.annots]
-	b.hdr, b.hf, b.acl = u.hdr, u.hf, u.acl
+	b.annots.back(u.annots)
+	b.hdr, b.hf, b.acl, b.exact, b.xconv = u.hdr, u.hf, u.acl, u.exact, u.xconv
 	b.added, b.links, b.syncs = b.added[:u.added], b.links[:u.links], b.syncs[:u.syncs]
 	b.touched, b.gone, b.news = b.touched[:u.touched], b.gone[:u.gone], u.news
 }

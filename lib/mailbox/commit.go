@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"slices"
 	"sync"
 
 	"golang.org/x/sys/unix"
@@ -19,28 +18,40 @@ import (
 )
 
 // commit writes the batch and makes it durable. After an error before the index
-// was touched nothing has changed; after a later one the next lock counts anew.
-func (b *batch) commit() (*change.Commit, error) {
+// was touched nothing has changed; after a later one the next lock counts anew,
+// and the sinks are told in case it has.
+func (b *batch) commit() (o outcome, err error) {
 	defer b.cache.close()
 	defer b.annots.close()
 	if b.hdr == b.base && len(b.changed) == 0 && len(b.added) == 0 && b.hf == nil && len(b.annots.changes) == 0 {
-		return nil, nil
+		b.writeXConv()
+		return o, nil
 	}
-	err := b.prepare()
-	if err == nil {
-		b.begun = true
-		err = b.writeIndex()
+	b.consistent()
+	var roots map[string]quota.Usage
+	if b.m.store.quota != nil {
+		roots = b.quotas()
+	}
+	if o.note, err = b.m.store.noteChange(b.m.id, roots); err == nil {
+		if err = b.prepare(roots); err == nil {
+			b.begun = true
+			err = b.writeIndex()
+		}
 	}
 	if err != nil {
 		undone := b.abandon()
-		if undone == nil {
-			b.pending.end()
+		if undone != nil {
+			o.note = nil // stays
 		}
-		return nil, fmt.Errorf("%s: commit: %w", b.m.Name(), errors.Join(err, undone))
+		if b.begun {
+			o.commit = &change.Commit{Name: b.m.Name(), UniqueID: b.m.id, Header: true}
+		}
+		return o, fmt.Errorf("%s: commit: %w", b.m.Name(), errors.Join(err, undone))
 	}
-	b.pending.end()
+	b.writeXConv()
 	b.m.committed(b)
-	return b.report(), nil
+	o.commit = b.report()
+	return o, nil
 }
 
 // abandon undoes what was prepared for an index that was not written.
@@ -71,7 +82,7 @@ func (m *Mailbox) written(h *indexfile.Header) bool {
 //
 // The cache is not synced: after a crash of the machine a record of it may not
 // fit its CRC, and the message is parsed again.
-func (b *batch) prepare() error {
+func (b *batch) prepare(roots map[string]quota.Usage) error {
 	var tasks []func() error
 	if b.cache.wrote {
 		if err := b.cache.write(); err != nil {
@@ -98,7 +109,7 @@ func (b *batch) prepare() error {
 		tasks = append(tasks, b.with)
 	}
 	// The clock comes first: a quota root takes its modseq from there.
-	tasks = append(tasks, func() error { return errors.Join(b.clock.write(), b.charge()) })
+	tasks = append(tasks, func() error { return errors.Join(b.clock.write(), b.charge(roots)) })
 	if err := together(tasks); err != nil {
 		return errors.Join(err, header.drop())
 	}
@@ -121,44 +132,17 @@ func (b *batch) replaceHeader(header *newFile) error {
 	return nil
 }
 
-// maxSyncs is how many files are synced at the same time.
-const maxSyncs = 16
-
-// syncLinks makes the new message files durable: their content and their names.
-func (b *batch) syncLinks() error {
-	if len(b.syncs) == 1 {
-		if err := b.syncs[0](); err != nil {
-			return err
-		}
-	} else {
-		for some := range slices.Chunk(b.syncs, maxSyncs) {
-			if err := together(some); err != nil {
-				return err
-			}
-		}
-	}
-	return b.m.syncData()
-}
-
-// charge brings the quota roots up to date. A process that is killed between
-// this and the index leaves a note.
-func (b *batch) charge() (err error) {
+// charge brings the quota roots up to date.
+func (b *batch) charge(roots map[string]quota.Usage) error {
 	if b.m.store.quota == nil {
 		return nil
 	}
-	roots := b.quotas()
-	if len(roots) == 0 {
-		return nil
-	}
-	names := make([]mboxname.Name, 0, len(roots))
-	for root := range roots {
-		names = append(names, mboxname.Name(root))
-	}
-	if b.pending, err = b.m.store.note(b.m.id, names...); err != nil {
-		return err
+	charge := b.m.store.quota.Charge
+	if b.exact > 0 {
+		charge = b.m.store.quota.ChargeExact
 	}
 	for root, delta := range roots {
-		if err := b.m.store.quota.Charge(mboxname.Name(root), delta); err != nil {
+		if err := charge(mboxname.Name(root), delta); err != nil {
 			return err
 		}
 		if b.charged == nil {
@@ -423,17 +407,4 @@ func syncDir(dir string) error {
 	}
 	defer d.Close()
 	return d.Sync()
-}
-
-// syncData is syncDir of the directory of the messages, which is kept open. The
-// caller holds the exclusive lock.
-func (m *Mailbox) syncData() error {
-	if m.dir == nil {
-		d, err := openDir(m.paths.data)
-		if err != nil {
-			return err
-		}
-		m.dir = d
-	}
-	return m.dir.Sync()
 }

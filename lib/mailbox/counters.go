@@ -23,6 +23,7 @@ const (
 	countersSize    = 296
 	countersHighest = 8  // offset of the highest modseq of all
 	countersQuota   = 80 // of that of the quota roots
+	countersGrant   = 88 // of access given to others
 	countersUIDV    = 288
 )
 
@@ -92,16 +93,25 @@ func (c *clock) read() error {
 	if c.loaded {
 		return nil
 	}
-	b, err := os.ReadFile(c.path)
-	if err != nil && !errors.Is(err, os.ErrNotExist) {
+	b, err := readCounters(c.path)
+	if err != nil {
 		return err
-	}
-	if b, err = parseCounters(b); err != nil {
-		return fmt.Errorf("%s: %w", c.path, err)
 	}
 	c.highest = binary.BigEndian.Uint64(b[countersHighest:])
 	c.loaded = true
 	return nil
+}
+
+// readCounters is the file of a name as of version 9.
+func readCounters(path string) ([]byte, error) {
+	b, err := os.ReadFile(path)
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
+		return nil, err
+	}
+	if b, err = parseCounters(b); err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	return b, nil
 }
 
 // parseCounters reads a file of any version as version 9.

@@ -27,6 +27,10 @@ type CreateOptions struct {
 	Options       indexfile.Options
 	Version       uint32 // of the index; 0 is that of new mailboxes
 	HighestModSeq uint64 // 0 is the next
+	// Exact takes all of the above, and what the entry says, as it is, zero and
+	// nil too: another server has chosen it. An index whose HighestModSeq is 0
+	// is read as one of 1.
+	Exact bool
 	// Replace takes the place of files that are there: those of a mailbox that
 	// mailboxes.db does not have.
 	Replace bool
@@ -92,7 +96,7 @@ func (s *Store) Create(ctx context.Context, e *mboxlist.Entry, o CreateOptions) 
 	// What a delete that was killed half way left belongs to none of the new
 	// mailbox's messages. Message files stay: an append replaces its own, and
 	// reconstruct takes up the others.
-	for _, old := range []string{p.cache, p.archCch, p.annots} {
+	for _, old := range []string{p.cache, p.archCch, p.annots, p.xconv} {
 		if old == "" {
 			continue
 		}
@@ -156,6 +160,11 @@ func (s *Store) newHeader(e *mboxlist.Entry, o *CreateOptions) (*indexfile.Heade
 		return nil, err
 	}
 	now := uint32(time.Now().Unix())
+	if o.Exact {
+		h.HighestModSeq, h.UIDValidity, h.CreatedModSeq, h.ChangesEpoch = o.HighestModSeq, e.UIDValidity, e.CreatedModSeq, now
+		h.Options |= o.Options
+		return h, nil
+	}
 	if e.UIDValidity == 0 {
 		if e.UIDValidity, err = s.NextUIDValidity(e.Name.Owner(), now); err != nil {
 			return nil, err
@@ -180,7 +189,7 @@ func (s *Store) newHeader(e *mboxlist.Entry, o *CreateOptions) (*indexfile.Heade
 
 func (s *Store) newHeaderFile(e *mboxlist.Entry, o *CreateOptions) *headerfile.Header {
 	flags := o.Flags
-	if flags == nil {
+	if flags == nil && !o.Exact {
 		flags = s.opt.InitialFlags
 	}
 	return &headerfile.Header{

@@ -18,7 +18,14 @@
 // A change is written in this order: message files linked, then they and their
 // directory synced; cache; the user's clock; quota; cyrus.header if a flag is new;
 // records; index header; one fdatasync. Changes that wait for the same mailbox
-// are committed together. Then the sinks hear of it, outside of the locks.
+// are committed together. Then the sinks hear of it, outside of the locks. A note
+// of the change is made before and withdrawn after, so that of a process that is
+// killed in between somebody tells them ([Store.Recover]). With many new files in
+// one commit the file system is synced, and not each of them.
+//
+// A replica stores what another server has decided: [Tx.AppendExact],
+// [Tx.RewriteExact] and [Tx.ExpungeQuietly] take modseqs and times as they are
+// given. All else is the same for them: counts, quota and sync CRCs are kept.
 //
 // Neither cache nor quota is synced. A cache record that a crash of the machine
 // has lost does not fit its CRC, and the message is parsed again; quota roots are

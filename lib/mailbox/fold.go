@@ -17,6 +17,9 @@ type fold struct {
 	set   func(*indexfile.Record, uint64)
 }
 
+// text is the value of the annotation.
+func (d *fold) text(r *indexfile.Record) []byte { return strconv.AppendUint(nil, d.get(r), d.base) }
+
 const vendor = "/vendor/cmu/cyrus-imapd/"
 
 var folds = []fold{
@@ -97,7 +100,7 @@ func (f *folder) unfold(r *indexfile.Record, d *fold, have []Annot) (crc uint32)
 // fold makes an annotation of a field, whose place in the record the new version
 // does not write.
 func (f *folder) fold(r *indexfile.Record, d *fold) (crc uint32) {
-	data := strconv.AppendUint(nil, d.get(r), d.base)
+	data := d.text(r)
 	f.annots.changes = append(f.annots.changes, annotate.Change{
 		Key:  annotate.Key{Scope: annotate.Message(r.UID), Entry: d.entry},
 		Data: data, ModSeq: r.ModSeq,

@@ -1,6 +1,7 @@
 package mailbox
 
 import (
+	"cmp"
 	"slices"
 	"sort"
 
@@ -26,6 +27,10 @@ type history struct {
 type recent struct {
 	modseq uint64
 	recno  uint32
+}
+
+func (a recent) compare(b recent) int {
+	return cmp.Or(cmp.Compare(a.modseq, b.modseq), cmp.Compare(a.recno, b.recno))
 }
 
 // maxHistory bounds the memory of a mailbox: 16 octets a change.
@@ -97,16 +102,7 @@ func (hs *history) learn(h *indexfile.Header, t indexfile.Table) {
 			found = append(found, recent{ms, uint32(recno)})
 		}
 	}
-	slices.SortFunc(found, func(a, b recent) int {
-		switch {
-		case a.modseq < b.modseq:
-			return -1
-		case a.modseq > b.modseq:
-			return 1
-		default:
-			return int(a.recno) - int(b.recno)
-		}
-	})
+	slices.SortFunc(found, recent.compare)
 	for _, c := range found {
 		hs.push(c, t.Raw(int(c.recno)))
 	}
@@ -188,6 +184,16 @@ func (m *Mailbox) firstUnseen() int {
 func (m *Mailbox) committed(b *batch) {
 	m.snapMu.Lock()
 	defer m.snapMu.Unlock()
+	if m.hist.known && m.hist.generation == b.base.Generation && m.hist.modseq == b.base.HighestModSeq {
+		if b.exact > 0 {
+			slices.SortFunc(b.touched, recent.compare)
+			b.touched = slices.Compact(b.touched)
+			if b.touched[0].modseq <= b.base.HighestModSeq {
+				// Before what is remembered: that begins anew.
+				m.hist = history{}
+			}
+		}
+	}
 	if m.hist.known && m.hist.generation == b.base.Generation && m.hist.modseq == b.base.HighestModSeq {
 		for _, c := range b.touched {
 			m.hist.push(c, m.table.Raw(int(c.recno)))

@@ -16,10 +16,11 @@ import (
 )
 
 // What a mailbox takes of its quota root stands in two files, its index and the
-// root's, and a process may be killed between the two. So whoever changes them
-// makes a note before the first and withdraws it after the last: the mailbox's
-// unique id and the quota roots. Recover, in another process later, adds up the
-// roots of notes that were not withdrawn.
+// root's, and a process may be killed between the two, or before the sinks have
+// heard of the change. So whoever changes them makes a note before the first and
+// withdraws it when all is done: the mailbox's unique id and the quota roots.
+// Recover, in another process later, adds up the roots of notes that were not
+// withdrawn, and tells the sinks.
 //
 // All charge a root under the user lock of the owner of the mailbox: who holds
 // that exclusively finds the two in agreement, but for what a dead process left.
@@ -45,6 +46,10 @@ func (s *Store) note(id string, roots ...mboxname.Name) (*pending, error) {
 	if s.quota == nil {
 		return nil, nil
 	}
+	return s.begin(id, roots)
+}
+
+func (s *Store) begin(id string, roots []mboxname.Name) (*pending, error) {
 	text := id
 	for _, r := range roots {
 		if r != "" {
@@ -58,6 +63,19 @@ func (s *Store) note(id string, roots ...mboxname.Name) (*pending, error) {
 	return &pending{n}, nil
 }
 
+// noteChange is the note of a commit: of its quota roots, and that the sinks have
+// to hear of it.
+func (s *Store) noteChange(id string, roots map[string]quota.Usage) (*pending, error) {
+	if len(s.sinks) == 0 && len(roots) == 0 {
+		return nil, nil
+	}
+	names := make([]mboxname.Name, 0, 2)
+	for root := range roots {
+		names = append(names, mboxname.Name(root))
+	}
+	return s.begin(id, names)
+}
+
 // pending is a note; nil is none.
 type pending struct{ note *inflight.Note }
 
@@ -68,32 +86,43 @@ func (p *pending) end() {
 }
 
 // Recover puts right what processes that were killed left between the index of a
-// mailbox and its quota root, or between mailboxes.db and the header; after a
-// crash of the machine, all roots. It is called when a process or the server
-// starts; others may be at work.
+// mailbox and its quota root, or between mailboxes.db and the header, and tells
+// the sinks of their changes; after a crash of the machine, it sees to all roots
+// and all mailboxes that have changed lately. It is called when a process or the
+// server starts; others may be at work.
 func (s *Store) Recover(ctx context.Context) error {
-	if s.quota == nil || s.list == nil {
+	if s.list == nil {
 		return nil
 	}
+	since := s.lastNotes()
 	return inflight.Recover(s.notesDir(), func(f inflight.Found) error {
-		roots, err := s.rootsOf(ctx, f)
-		if err != nil {
-			return err
+		if s.quota != nil {
+			if err := s.recoverRoots(ctx, f); err != nil {
+				return err
+			}
 		}
-		log.Notice("quota: %d changes were interrupted, adding up %d quota roots", len(f.Notes), len(roots))
-		var errs []error
-		// First every mailbox gets under its root, which takes it off another
-		// one: that sum may be among those that are made then.
-		for _, root := range roots {
-			errs = append(errs, s.each(ctx, root, func(ctx context.Context, e *mboxlist.Entry) error {
-				return s.settle(ctx, e)
-			}))
-		}
-		for _, root := range roots {
-			errs = append(errs, s.Recount(ctx, root))
-		}
-		return errors.Join(errs...)
+		return s.tellOf(f, since)
 	})
+}
+
+func (s *Store) recoverRoots(ctx context.Context, f inflight.Found) error {
+	roots, err := s.rootsOf(ctx, f)
+	if err != nil {
+		return err
+	}
+	log.Notice("quota: %d changes were interrupted, adding up %d quota roots", len(f.Notes), len(roots))
+	var errs []error
+	// First every mailbox gets under its root, which takes it off another
+	// one: that sum may be among those that are made then.
+	for _, root := range roots {
+		errs = append(errs, s.each(ctx, root, func(ctx context.Context, e *mboxlist.Entry) error {
+			return s.settle(ctx, e)
+		}))
+	}
+	for _, root := range roots {
+		errs = append(errs, s.Recount(ctx, root))
+	}
+	return errors.Join(errs...)
 }
 
 // rootsOf are the quota roots that may be wrong, in order.
@@ -135,7 +164,7 @@ func (s *Store) rootsOf(ctx context.Context, f inflight.Found) (roots []mboxname
 // name than mailboxes.db gives it is put right first. A root that does not exist
 // is no error. Nobody is in a mailbox of the owners meanwhile.
 func (s *Store) Recount(ctx context.Context, root mboxname.Name) error {
-	ctx, unlock, err := s.lockOwners(ctx, root)
+	ctx, unlock, err := s.LockRoot(ctx, root)
 	if err != nil {
 		return err
 	}
@@ -283,9 +312,9 @@ func (s *Store) below(root mboxname.Name) (all []*mboxlist.Entry, err error) {
 	return all, s.list.ScanTree(root, collect)
 }
 
-// lockOwners takes the user locks of all who have mailboxes under a root, in
-// order, as Rename takes two.
-func (s *Store) lockOwners(ctx context.Context, root mboxname.Name) (context.Context, func(), error) {
+// LockRoot takes the user locks of all who have mailboxes under a quota root, in
+// order, as Rename takes two: nobody charges it meanwhile. See LockUser.
+func (s *Store) LockRoot(ctx context.Context, root mboxname.Name) (context.Context, func(), error) {
 	owners := []string{root.Owner()}
 	if !root.IsUserTree() {
 		boxes, err := s.below(root)

@@ -75,6 +75,11 @@ func (c *crime) run() {
 // step is one change, and the line that tells of it.
 func (c *crime) step(tx *Tx, n int, msg parsed) (string, error) {
 	live := tx.Index().Len()
+	if n%6 == 0 {
+		h := tx.Header()
+		x := Exact{Append: Append{File: c.Stage, Message: msg, UID: h.LastUID + 2}, ModSeq: h.HighestModSeq + 3, LastUpdated: 1, GUID: msg.GUID}
+		return fmt.Sprintln("append", x.UID, x.ModSeq), tx.AppendAllExact([]Exact{x})
+	}
 	if n%3 == 0 || live < 5 {
 		uid, ms, err := tx.Append(Append{File: c.Stage, Message: msg, UserFlags: []string{fmt.Sprint("F", n%7)}})
 		return fmt.Sprintln("append", uid, ms), err

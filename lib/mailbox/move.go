@@ -31,7 +31,8 @@ func (s *Store) SameFiles(a, b *mboxlist.Entry) bool {
 // Rename writes the new name of a mailbox that stays where it is, and perhaps
 // its new quota root, into cyrus.header. commit stores the entry, which is what
 // counts: it is called once the mailbox is found to be sound, and with its error
-// all is as it was. The caller holds the user lock.
+// all is as it was. Unless the entry keeps its FolderModSeq, as on a replica, the
+// mailbox gets a new modseq, as in Cyrus. The caller holds the user lock.
 func (s *Store) Rename(ctx context.Context, from, to *mboxlist.Entry, quotaRoot string, commit func() error) error {
 	m, err := s.get(to)
 	if err != nil {
@@ -40,6 +41,13 @@ func (s *Store) Rename(ctx context.Context, from, to *mboxlist.Entry, quotaRoot 
 	defer m.Close()
 	stored := false
 	err = m.Update(ctx, func(tx *Tx) error {
+		if to.FolderModSeq > from.FolderModSeq {
+			if _, err := tx.TouchModSeq(); err != nil {
+				return err
+			}
+			h := tx.Header()
+			h.HighestModSeq = max(h.HighestModSeq, to.FolderModSeq)
+		}
 		tx.SetName()
 		tx.SetQuotaRoot(quotaRoot)
 		tx.with(func() error {
@@ -59,6 +67,7 @@ func (s *Store) Rename(ctx context.Context, from, to *mboxlist.Entry, quotaRoot 
 // mailbox that is renamed, or any that changes its partition. Messages are
 // linked where that can be. When all is in place and durable, commit stores the
 // new entry; with its error, or a crash before it, the old mailbox is as it was.
+// The modseq is as Rename has it.
 // Then the old files are removed.
 func (s *Store) Move(ctx context.Context, from, to *mboxlist.Entry, quotaRoot string, commit func() error) error {
 	ctx, unlock, err := s.lockBoth(ctx, from)
@@ -91,7 +100,7 @@ func (s *Store) Move(ctx context.Context, from, to *mboxlist.Entry, quotaRoot st
 			return err
 		}
 		defer in.leave()
-		return m.move(p, to, quotaRoot, commit)
+		return m.move(p, from, to, quotaRoot, commit)
 	})
 }
 
@@ -114,9 +123,9 @@ func (s *Store) vacate(p *paths, to *mboxlist.Entry) error {
 	return p.remove(s.opt.Partitions[to.Partition])
 }
 
-func (m *Mailbox) move(p *paths, to *mboxlist.Entry, quotaRoot string, commit func() error) error {
+func (m *Mailbox) move(p *paths, from, to *mboxlist.Entry, quotaRoot string, commit func() error) error {
 	part := m.store.opt.Partitions[to.Partition]
-	if err := m.copyTo(p, to, quotaRoot); err != nil {
+	if err := m.copyTo(p, from, to, quotaRoot); err != nil {
 		return errors.Join(err, p.remove(part))
 	}
 	done, err := m.store.Begin(to, mboxname.Name(m.hf.QuotaRoot), mboxname.Name(quotaRoot))
@@ -145,7 +154,7 @@ func (m *Mailbox) move(p *paths, to *mboxlist.Entry, quotaRoot string, commit fu
 }
 
 // copyTo makes the mailbox once more at p.
-func (m *Mailbox) copyTo(p *paths, to *mboxlist.Entry, quotaRoot string) error {
+func (m *Mailbox) copyTo(p *paths, old, to *mboxlist.Entry, quotaRoot string) error {
 	for _, d := range p.dirs {
 		if err := mkdirs(d); err != nil {
 			return err
@@ -154,7 +163,7 @@ func (m *Mailbox) copyTo(p *paths, to *mboxlist.Entry, quotaRoot string) error {
 	if err := m.copyMessages(p); err != nil {
 		return err
 	}
-	for from, at := range map[string]string{m.paths.cache: p.cache, m.paths.archCch: p.archCch, m.paths.annots: p.annots} {
+	for from, at := range map[string]string{m.paths.cache: p.cache, m.paths.archCch: p.archCch, m.paths.annots: p.annots, m.paths.xconv: p.xconv} {
 		if from == "" || at == "" {
 			continue
 		}
@@ -171,7 +180,15 @@ func (m *Mailbox) copyTo(p *paths, to *mboxlist.Entry, quotaRoot string) error {
 	if err := replaceFile(p.header, file); err != nil {
 		return err
 	}
-	if err := m.copyIndex(p.index, headerfile.CRC(file)); err != nil {
+	modseq := m.hdr.HighestModSeq
+	if to.FolderModSeq > old.FolderModSeq {
+		next, err := m.store.NextFolderModSeq(to, modseq)
+		if err != nil {
+			return err
+		}
+		modseq = max(next, to.FolderModSeq)
+	}
+	if err := m.copyIndex(p.index, headerfile.CRC(file), modseq); err != nil {
 		return err
 	}
 	for _, d := range p.dirs {
@@ -203,9 +220,9 @@ func (m *Mailbox) copyMessages(p *paths) error {
 	return nil
 }
 
-func (m *Mailbox) copyIndex(at string, headerCRC uint32) (err error) {
+func (m *Mailbox) copyIndex(at string, headerCRC uint32, modseq uint64) (err error) {
 	h := m.hdr
-	h.HeaderFileCRC = headerCRC
+	h.HeaderFileCRC, h.HighestModSeq = headerCRC, modseq
 	b, err := h.AppendTo(nil)
 	if err != nil {
 		return fmt.Errorf("%s: %w", m.Name(), err)

@@ -18,6 +18,7 @@ type paths struct {
 	cache   string
 	archCch string // cache of archived messages
 	annots  string
+	xconv   string   // see XConvModSeq
 	dirs    []string // all directories, data first
 }
 
@@ -44,6 +45,7 @@ func (s *Store) pathsOf(e *mboxlist.Entry) (*paths, error) {
 		cache:  filepath.Join(meta("cache"), "cyrus.cache"),
 		annots: filepath.Join(meta("annotations"), "cyrus.annotations"),
 	}
+	p.xconv = filepath.Join(meta("index"), "cyrus.xconvmodseq")
 	p.dirs = []string{p.data}
 	if part.Archive != "" {
 		p.archive = dir(part.Archive)

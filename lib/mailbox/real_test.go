@@ -101,22 +101,28 @@ func checkMailbox(t testing.TB, m *Mailbox) {
 func checkHeader(t testing.TB, v *View) {
 	t.Helper()
 	want := *v.Header()
-	if err := v.m.count(&want, v.m.table); err != nil {
+	a := v.m.annots()
+	defer a.close()
+	if err := count(&want, v.m.table.Len(), v.m.table.Raw, &v.m.crcs, a); err != nil {
 		t.Errorf("%s: %v", v.m.Name(), err)
 	}
-	got := *v.Header()
-	if got.Version < 14 {
-		want.Unseen = 0
-	}
-	if got.Version < 18 {
-		want.QuotaDeletedUsed, want.QuotaExpungedUsed = 0, 0
-	}
-	if got.Version < 13 {
-		want.SyncCRCAnnot = got.SyncCRCAnnot
-	}
-	if got != want {
+	if got, want := counted(*v.Header()), counted(want); got != want {
 		t.Errorf("%s: header\n%+v, counted\n%+v", v.m.Name(), got, want)
 	}
+}
+
+// counted is h without the counts for which its version has no place.
+func counted(h indexfile.Header) indexfile.Header {
+	if h.Version < 14 {
+		h.Unseen = 0
+	}
+	if h.Version < 18 {
+		h.QuotaDeletedUsed, h.QuotaExpungedUsed = 0, 0
+	}
+	if h.Version < 13 {
+		h.SyncCRCAnnot = 0
+	}
+	return h
 }
 
 func checkMessage(t testing.TB, v *View, recno int, r *indexfile.Record) {

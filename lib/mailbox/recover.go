@@ -68,7 +68,9 @@ func (m *Mailbox) recount(size int64) error {
 	if err != nil {
 		return fmt.Errorf("%w: %w", ErrCorrupt, err)
 	}
-	if err := m.count(&h, t); err != nil {
+	a := m.annots()
+	defer a.close()
+	if err := count(&h, t.Len(), t.Raw, &m.crcs, a); err != nil {
 		return err
 	}
 	h.Format &^= indexfile.FormatDirty
@@ -85,19 +87,18 @@ func (m *Mailbox) recount(size int64) error {
 	return m.adopt(&h)
 }
 
-// count sets in h what the records say.
-func (m *Mailbox) count(h *indexfile.Header, t indexfile.Table) error {
+// count sets in h what the records say: n of them, the first has number 1. LastUID
+// and HighestModSeq are raised where they are too low.
+func count(h *indexfile.Header, n int, raw func(recno int) indexfile.Raw, flags *indexfile.FlagCRCs, a *annots) error {
 	h.ResetCounts()
 	h.FirstExpunged = 0
-	a := m.annots()
-	defer a.close()
 	var r indexfile.Record
-	for recno := 1; recno <= t.Len(); recno++ {
-		if err := t.Raw(recno).Record(&r); err != nil {
+	for recno := 1; recno <= n; recno++ {
+		if err := raw(recno).Record(&r); err != nil {
 			return fmt.Errorf("%w: record %d: %w", ErrCorrupt, recno, err)
 		}
 		h.Count(&r, true)
-		h.SyncCRC ^= m.crcs.Basic(&r)
+		h.SyncCRC ^= flags.Basic(&r)
 		h.SyncCRCAnnot ^= indexfile.Virtual(&r, h.Version)
 		h.LastUID = max(h.LastUID, r.UID)
 		h.HighestModSeq = max(h.HighestModSeq, r.ModSeq)

@@ -14,7 +14,9 @@ import (
 
 	"gocyrus/lib/indexfile"
 	"gocyrus/lib/lock"
+	"gocyrus/lib/mboxname"
 	"gocyrus/lib/message"
+	"gocyrus/lib/quota"
 )
 
 // Repack writes the index and the caches anew, without the records of messages
@@ -106,7 +108,29 @@ func (p *packer) pack(version uint32) (err error) {
 	if err := p.records(old.Version); err != nil {
 		return err
 	}
-	return p.finish()
+	return p.finish(&old)
+}
+
+// charge puts on the quota root by how much more the mailbox takes now: fields
+// that became annotations, less messages that turned out to have no file. done
+// is called when the new index is in place.
+func (p *packer) charge(old *indexfile.Header) (done func(), err error) {
+	delta, was := usage(&p.hdr), usage(old)
+	for r := range delta {
+		delta[r] -= was[r]
+	}
+	if old.Version < 13 {
+		// It does not say what annotations take.
+		delta[quota.AnnotationStorage] = 0
+	}
+	s, root := p.m.store, mboxname.Name(p.m.hf.QuotaRoot)
+	if s.quota == nil || root == "" || delta.IsZero() {
+		return func() {}, nil
+	}
+	if done, err = s.Begin(p.m.entry.Load(), root); err != nil {
+		return nil, err
+	}
+	return done, s.quota.Charge(root, delta)
 }
 
 // records copies the records that stay.
@@ -235,7 +259,7 @@ func (p *packer) parse(r *indexfile.Record) ([]byte, error) {
 
 // finish makes the new files the mailbox's. The index goes first: until the
 // caches follow, their generation says that they are not its.
-func (p *packer) finish() error {
+func (p *packer) finish(old *indexfile.Header) error {
 	if err := p.fold.finish(&p.hdr); err != nil {
 		return err
 	}
@@ -258,9 +282,14 @@ func (p *packer) finish() error {
 	if err := together(tasks); err != nil {
 		return err
 	}
-	if err := p.index.rename(); err != nil {
+	done, err := p.charge(old)
+	if err != nil {
 		return err
 	}
+	if err := p.index.rename(); err != nil {
+		return err // the note stays
+	}
+	done()
 	dirs := map[string]bool{filepath.Dir(p.index.path): true}
 	for i, c := range p.caches {
 		if p.names[i] == "" {

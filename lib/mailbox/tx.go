@@ -54,9 +54,7 @@ func (tx *Tx) Rewrite(recno int, r *indexfile.Record) error {
 	} else {
 		b.news.flagged = append(b.news.flagged, r.UID)
 	}
-	if f := &b.hdr.FirstExpunged; expunged && (*f == 0 || *f > b.now) {
-		*f = b.now
-	}
+	b.expungedAt(r)
 	b.touched = append(b.touched, recent{ms, uint32(recno)})
 	return b.put(recno, &old, r)
 }
@@ -115,6 +113,11 @@ func (tx *Tx) Expunge(recno int) error {
 // UserFlag is the slot of a user flag, which is made if there is none. The error
 // is ErrTooManyFlags.
 func (tx *Tx) UserFlag(name string) (slot int, err error) {
+	return tx.userFlag(name, indexfile.MaxClientFlags)
+}
+
+// userFlag is UserFlag within the first limit slots.
+func (tx *Tx) userFlag(name string, limit int) (slot int, err error) {
 	hf := tx.headerFile()
 	if slot = hf.Slot(name); slot >= 0 {
 		return slot, nil
@@ -122,7 +125,7 @@ func (tx *Tx) UserFlag(name string) (slot int, err error) {
 	if slot = slices.Index(hf.Flags, ""); slot < 0 {
 		slot = len(hf.Flags)
 	}
-	if slot >= indexfile.MaxClientFlags {
+	if slot >= limit {
 		return 0, fmt.Errorf("%s: %q: %w", tx.m.Name(), name, ErrTooManyFlags)
 	}
 	hf = tx.editHeaderFile()

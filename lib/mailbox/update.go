@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"sync"
 
-	"gocyrus/lib/change"
 	"gocyrus/lib/lock"
 )
 
@@ -102,11 +101,11 @@ func (r *request) result() error {
 
 // apart runs one update by itself.
 func (m *Mailbox) apart(ctx context.Context, r *request) error {
-	_, c, err := m.round(ctx, func() []*request { return []*request{r} })
+	_, o, err := m.round(ctx, func() []*request { return []*request{r} })
 	if err != nil && r.err == nil {
 		r.err = err
 	}
-	m.tell(c)
+	m.store.tell(o)
 	return r.result()
 }
 
@@ -119,7 +118,7 @@ func (m *Mailbox) lead(ctx context.Context, own *request) {
 			return
 		default:
 		}
-		rs, c, err := m.round(ctx, m.queue.take)
+		rs, o, err := m.round(ctx, m.queue.take)
 		if err != nil && rs == nil {
 			// No lock: the others may have more patience than this context.
 			if m.queue.remove(own) {
@@ -130,7 +129,7 @@ func (m *Mailbox) lead(ctx context.Context, own *request) {
 		}
 		// First the sinks, in the order of the commits: who is told that his
 		// change is done may rely on it that they know.
-		m.tell(c)
+		m.store.tell(o)
 		for _, r := range rs {
 			close(r.done)
 		}
@@ -139,7 +138,7 @@ func (m *Mailbox) lead(ctx context.Context, own *request) {
 
 // round takes the locks, runs what take gives and commits it. The requests it returns
 // have their error; without any, err says why there was no lock.
-func (m *Mailbox) round(ctx context.Context, take func() []*request) (rs []*request, c *change.Commit, err error) {
+func (m *Mailbox) round(ctx context.Context, take func() []*request) (rs []*request, o outcome, err error) {
 	err = m.guard(func() error {
 		in, err := m.enter(ctx, lock.Exclusive)
 		if err != nil {
@@ -154,7 +153,7 @@ func (m *Mailbox) round(ctx context.Context, take func() []*request) (rs []*requ
 				ran = append(ran, r)
 			}
 		}
-		c, err = b.commit()
+		o, err = b.commit()
 		if err != nil {
 			for _, r := range ran {
 				r.err = err
@@ -174,7 +173,7 @@ func (m *Mailbox) round(ctx context.Context, take func() []*request) (rs []*requ
 			}
 		}
 	}
-	return rs, c, err
+	return rs, o, err
 }
 
 // after runs what is left to do of a request that is committed.
@@ -184,13 +183,4 @@ func (m *Mailbox) after(r *request) {
 	}
 	defer func() { m.caught(r, recover()) }()
 	r.then(&View{m: m})
-}
-
-func (m *Mailbox) tell(c *change.Commit) {
-	if c == nil {
-		return
-	}
-	for _, s := range m.store.sinks {
-		s.Committed(c)
-	}
 }

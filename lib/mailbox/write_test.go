@@ -111,6 +111,9 @@ func TestJudged(t *testing.T) {
 					t.Fatal(err)
 				}
 				changeAll(t, m, stage, rnd)
+				if err := m.Update(t.Context(), func(tx *Tx) error { tx.SetXConvModSeq(7); return nil }); err != nil {
+					t.Fatal(err)
+				}
 				checkMailbox(t, m)
 				m.Close()
 			}
