@@ -22,6 +22,7 @@ import (
 	"fmt"
 	"strconv"
 
+	"gocyrus/lib/change"
 	"gocyrus/lib/cyrusdb/kv"
 )
 
@@ -64,10 +65,17 @@ type Value struct {
 }
 
 // DB is one database of annotations.
-type DB struct{ db kv.DB }
+type DB struct {
+	db      kv.DB
+	journal change.Journal
+}
 
 // NewDB uses db.
-func NewDB(db kv.DB) *DB { return &DB{db} }
+func NewDB(db kv.DB) *DB { return &DB{db: db} }
+
+// SetJournal has j hear of changes of a database of the server and the mailboxes. It
+// is called before the first use.
+func (d *DB) SetJournal(j change.Journal) { d.journal = j }
 
 // Close gives up the database.
 func (d *DB) Close() error { return d.db.Close() }
@@ -146,6 +154,9 @@ func (d *DB) Apply(changes ...Change) error {
 	if len(changes) == 0 {
 		return nil
 	}
+	if d.journal != nil {
+		defer d.journal.Begin(events(changes)...)()
+	}
 	return d.db.Update(func(tx kv.Tx) error {
 		for _, c := range changes {
 			var err error
@@ -161,6 +172,20 @@ func (d *DB) Apply(changes ...Change) error {
 		}
 		return nil
 	})
+}
+
+// events are what the journal of a database of the server and the mailboxes is told.
+func events(changes []Change) (list []change.Event) {
+	for i := range changes {
+		e := change.Event{Kind: change.MailboxAnnots, UniqueID: changes[i].Scope}
+		if changes[i].Scope == Server {
+			e.Kind = change.ServerAnnots
+		}
+		if len(list) == 0 || list[len(list)-1] != e {
+			list = append(list, e)
+		}
+	}
+	return list
 }
 
 // Drop removes every value of the scopes, which stand for mailboxes or

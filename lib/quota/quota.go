@@ -13,6 +13,7 @@ import (
 	"errors"
 	"fmt"
 
+	"gocyrus/lib/change"
 	"gocyrus/lib/cyrusdb/kv"
 	"gocyrus/lib/mboxname"
 )
@@ -72,7 +73,9 @@ type Root struct {
 	Limit  [NumResources]int64 // units of Unit; Unlimited is no limit
 	ModSeq uint64              // of a user's root: rises when usage or a limit changes
 
-	rest string // keys of the record that this package does not know, as text
+	rest  string // keys of the record that this package does not know, as text
+	exact bool   // ModSeq was set: no clock is asked
+	made  bool   // it is new
 }
 
 // New is a root without limits.
@@ -104,8 +107,9 @@ func (q *Root) CheckAll(u Usage) error {
 
 // DB is the database of quota roots.
 type DB struct {
-	db    kv.DB
-	clock Clock
+	db      kv.DB
+	clock   Clock
+	journal change.Journal
 }
 
 // A Clock gives the modseq of a root that changes, which was last before.
@@ -113,13 +117,16 @@ type Clock func(root mboxname.Name, last uint64) (uint64, error)
 
 // NewDB uses db, whose keys are the names of roots.
 func NewDB(db kv.DB) *DB {
-	return &DB{db, func(_ mboxname.Name, last uint64) (uint64, error) { return last + 1, nil }}
+	return &DB{db: db, clock: func(_ mboxname.Name, last uint64) (uint64, error) { return last + 1, nil }}
 }
 
 // SetClock has the modseqs of users' roots come from elsewhere: where the
 // mailboxes of a user share a clock, the roots use it too. It is called before
 // the first use.
 func (d *DB) SetClock(c Clock) { d.clock = c }
+
+// SetJournal has j hear of changes of limits. It is called before the first use.
+func (d *DB) SetJournal(j change.Journal) { d.journal = j }
 
 // Close gives up the database.
 func (d *DB) Close() error { return d.db.Close() }
@@ -174,12 +181,30 @@ func (d *DB) Scan(prefix string, fn func(*Root) error) error {
 // Update changes an existing root. What fn did is durable on return; when fn
 // returns an error nothing is changed.
 func (d *DB) Update(name mboxname.Name, fn func(*Root) error) error {
-	return d.db.Update(func(tx kv.Tx) error { return d.update(tx, name, false, fn) })
+	return d.change(name, false, fn)
 }
 
 // Set is Update that makes a root which does not exist.
 func (d *DB) Set(name mboxname.Name, fn func(*Root) error) error {
-	return d.db.Update(func(tx kv.Tx) error { return d.update(tx, name, true, fn) })
+	return d.change(name, true, fn)
+}
+
+// change updates a root, and tells the journal when it is new or its limits are not
+// what they were. Their usage is for each server to count.
+func (d *DB) change(name mboxname.Name, create bool, fn func(*Root) error) error {
+	done := func() {}
+	err := d.db.Update(func(tx kv.Tx) error {
+		return d.update(tx, name, create, func(q *Root) error {
+			old := q.Limit
+			err := fn(q)
+			if err == nil && (q.made || q.Limit != old) {
+				done = change.Begin(d.journal, change.Event{Kind: change.Limits, Name: name})
+			}
+			return err
+		})
+	})
+	done()
+	return err
 }
 
 func (d *DB) update(tx kv.Tx, name mboxname.Name, create bool, fn func(*Root) error) error {
@@ -192,6 +217,7 @@ func (d *DB) update(tx kv.Tx, name mboxname.Name, create bool, fn func(*Root) er
 		}
 	case create && errors.Is(err, kv.ErrNotFound):
 		q = New(name)
+		q.made = true
 	default:
 		return notFound(name, err)
 	}
@@ -201,7 +227,7 @@ func (d *DB) update(tx kv.Tx, name mboxname.Name, create bool, fn func(*Root) er
 	}
 	// As in Cyrus 3.10: what no client sees moves no modseq, and nobody asks
 	// for that of a shared root.
-	if name.IsUserTree() && (q.Used != old.Used || q.Limit != old.Limit) {
+	if name.IsUserTree() && !q.exact && (q.Used != old.Used || q.Limit != old.Limit) {
 		if q.ModSeq, err = d.clock(name, q.ModSeq); err != nil {
 			return err
 		}
@@ -220,7 +246,9 @@ type lazy interface{ Lazy() }
 //
 // A crash of the machine may undo it: the roots are then added up anew, from the
 // headers of their mailboxes.
-func (d *DB) Charge(name mboxname.Name, delta Usage) error {
+func (d *DB) Charge(name mboxname.Name, delta Usage) error { return d.charge(name, delta, false) }
+
+func (d *DB) charge(name mboxname.Name, delta Usage, exact bool) error {
 	if name == "" || delta.IsZero() {
 		return nil
 	}
@@ -229,6 +257,7 @@ func (d *DB) Charge(name mboxname.Name, delta Usage) error {
 			l.Lazy()
 		}
 		return d.update(tx, name, false, func(q *Root) error {
+			q.exact = exact
 			for r := range delta {
 				q.Used[r] = max(0, q.Used[r]+delta[r])
 			}
@@ -243,5 +272,6 @@ func (d *DB) Charge(name mboxname.Name, delta Usage) error {
 
 // Delete removes a root; one that does not exist is no error.
 func (d *DB) Delete(name mboxname.Name) error {
+	defer change.Begin(d.journal, change.Event{Kind: change.Limits, Name: name})()
 	return d.db.Update(func(tx kv.Tx) error { return tx.Delete([]byte(name)) })
 }

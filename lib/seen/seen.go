@@ -16,6 +16,7 @@ import (
 	"strconv"
 	"strings"
 
+	"gocyrus/lib/change"
 	"gocyrus/lib/cyrusdb/kv"
 	"gocyrus/lib/mboxname"
 )
@@ -34,26 +35,36 @@ type Record struct {
 
 // Store finds the databases of users.
 type Store struct {
-	layout *mboxname.Layout
-	open   func(path string, flags kv.Flags) (kv.DB, error)
+	layout  *mboxname.Layout
+	open    func(path string, flags kv.Flags) (kv.DB, error)
+	journal change.Journal
 }
 
 // New is a store whose databases lie where layout says and are opened by open,
 // which knows the engine.
 func New(layout *mboxname.Layout, open func(path string, flags kv.Flags) (kv.DB, error)) *Store {
-	return &Store{layout, open}
+	return &Store{layout: layout, open: open}
 }
+
+// SetJournal has j hear of changes. It is called before the first use.
+func (s *Store) SetJournal(j change.Journal) { s.journal = j }
 
 // For is the database of a user; inboxID is as for [mboxname.Layout.UserFile].
 // Nothing is opened until it is used, nor kept open after.
 func (s *Store) For(userid, inboxID string) *DB {
-	return &DB{s, s.layout.UserFile(userid, "seen", inboxID)}
+	return &DB{s, userid, s.layout.UserFile(userid, "seen", inboxID)}
 }
 
 // DB is the database of one user.
 type DB struct {
 	store *Store
+	user  string
 	path  string
+}
+
+// begin tells of a change of the record of a mailbox.
+func (d *DB) begin(uniqueID string) (done func()) {
+	return change.Begin(d.store.journal, change.Event{Kind: change.SeenBy, User: d.user, UniqueID: uniqueID})
 }
 
 func (d *DB) with(flags kv.Flags, fn func(kv.DB) error) error {
@@ -82,6 +93,7 @@ func (d *DB) Get(uniqueID string) (r Record, err error) {
 
 // Put makes a record durable.
 func (d *DB) Put(uniqueID string, r Record) error {
+	defer d.begin(uniqueID)()
 	return d.with(kv.Create, func(db kv.DB) error {
 		return db.Update(func(tx kv.Tx) error { return tx.Put([]byte(uniqueID), []byte(r.String())) })
 	})
@@ -89,6 +101,7 @@ func (d *DB) Put(uniqueID string, r Record) error {
 
 // Delete removes the record of a mailbox.
 func (d *DB) Delete(uniqueID string) error {
+	defer d.begin(uniqueID)()
 	err := d.with(0, func(db kv.DB) error {
 		return db.Update(func(tx kv.Tx) error { return tx.Delete([]byte(uniqueID)) })
 	})

@@ -18,6 +18,7 @@ import (
 	"slices"
 	"strings"
 
+	"gocyrus/lib/change"
 	"gocyrus/lib/cyrusdb/kv"
 	"gocyrus/lib/mboxname"
 )
@@ -30,15 +31,19 @@ const (
 
 // Store opens the databases of users.
 type Store struct {
-	layout *mboxname.Layout
-	open   func(path string, flags kv.Flags) (kv.DB, error)
+	layout  *mboxname.Layout
+	open    func(path string, flags kv.Flags) (kv.DB, error)
+	journal change.Journal
 }
 
 // New is a store whose databases lie where layout says and are opened by open,
 // which knows the engine.
 func New(layout *mboxname.Layout, open func(path string, flags kv.Flags) (kv.DB, error)) *Store {
-	return &Store{layout, open}
+	return &Store{layout: layout, open: open}
 }
+
+// SetJournal has j hear of changes. It is called before the first use.
+func (s *Store) SetJournal(j change.Journal) { s.journal = j }
 
 // User is whose subscriptions are meant. InboxID is as for [mboxname.Layout.UserFile].
 type User struct{ ID, InboxID string }
@@ -85,6 +90,7 @@ func (s *Store) List(u User) ([]mboxname.Name, error) {
 
 // Set subscribes u to a mailbox, or ends that; either way twice is once.
 func (s *Store) Set(u User, name mboxname.Name, subscribed bool) error {
+	defer change.Begin(s.journal, change.Event{Kind: change.Subscribed, User: u.ID, Name: name})()
 	return s.with(u, kv.Create, func(db kv.DB) error {
 		return db.Update(func(tx kv.Tx) error {
 			if err := upgrade(tx, u.ID); err != nil {
@@ -104,6 +110,11 @@ func (s *Store) Set(u User, name mboxname.Name, subscribed bool) error {
 
 // Replace makes names all that u is subscribed to.
 func (s *Store) Replace(u User, names []mboxname.Name) error {
+	had, err := s.List(u)
+	if err != nil {
+		return err
+	}
+	defer change.Begin(s.journal, differ(u, had, names)...)()
 	return s.with(u, kv.Create, func(db kv.DB) error {
 		return db.Update(func(tx kv.Tx) error {
 			var old [][]byte
@@ -130,6 +141,18 @@ func (s *Store) Replace(u User, names []mboxname.Name) error {
 			return nil
 		})
 	})
+}
+
+// differ are the subscriptions that begin or end when names take the place of had.
+func differ(u User, had, names []mboxname.Name) (events []change.Event) {
+	for _, pair := range [][2][]mboxname.Name{{had, names}, {names, had}} {
+		for _, n := range pair[0] {
+			if !slices.Contains(pair[1], n) {
+				events = append(events, change.Event{Kind: change.Subscribed, User: u.ID, Name: n})
+			}
+		}
+	}
+	return events
 }
 
 type scanner interface {
