@@ -112,8 +112,8 @@ func (o *Ops) putACL(ctx context.Context, e *mboxlist.Entry, list string) error 
 	if err := o.List.Update(func(tx *mboxlist.Tx) error { return tx.Put(e) }); err != nil {
 		return err
 	}
-	done()
 	o.tell(e)
+	done()
 	return nil
 }
 

@@ -204,8 +204,8 @@ func (o *Ops) make(ctx context.Context, n mboxname.Name, parent *mboxlist.Entry,
 	if err := o.List.Update(func(tx *mboxlist.Tx) error { return tx.Put(e) }); err != nil {
 		return nil, err
 	}
-	done()
 	o.tell(e)
+	done()
 	return e, nil
 }
 

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"gocyrus/lib/acl"
+	"gocyrus/lib/change"
 	"gocyrus/lib/log"
 	"gocyrus/lib/mboxlist"
 	"gocyrus/lib/mboxname"
@@ -18,6 +19,7 @@ import (
 type DeleteParams struct {
 	Now   bool // not by renaming, whatever the site says
 	Force bool // go on when the files are damaged
+	Alone bool // an INBOX without the rest of the user
 }
 
 // Delete removes a mailbox: at once, or, when delete_mode is delayed, by
@@ -37,7 +39,7 @@ func (o *Ops) Delete(ctx context.Context, who *Who, n mboxname.Name, p DeletePar
 	if err != nil {
 		return err
 	}
-	if n.IsInbox() {
+	if n.IsInbox() && !p.Alone {
 		return o.deleteUser(ctx, e, p)
 	}
 	return o.delete(ctx, e, uint32(time.Now().Unix()), p)
@@ -78,6 +80,7 @@ func (o *Ops) delete(ctx context.Context, e *mboxlist.Entry, stamp uint32, p Del
 		return o.destroy(ctx, e, p)
 	}
 	if e.Is(mboxlist.FlagIntermediate) {
+		defer o.removing(e.Name)()
 		return o.entomb(e)
 	}
 	to := e.Name.Deleted(stamp)
@@ -98,12 +101,22 @@ func (o *Ops) delete(ctx context.Context, e *mboxlist.Entry, stamp uint32, p Del
 	return nil
 }
 
+// removing tells the journal that a mailbox is removed for good.
+func (o *Ops) removing(n mboxname.Name) (done func()) {
+	return change.Begin(o.Journal, change.Event{Kind: change.Removed, Name: n})
+}
+
 // entomb makes the record of a mailbox a tombstone.
 func (o *Ops) entomb(e *mboxlist.Entry) error {
 	modseq, err := o.Mailboxes.NextFolderModSeq(e, e.FolderModSeq)
 	if err != nil {
 		return err
 	}
+	return o.entombAt(e, modseq)
+}
+
+// entombAt is entomb with a given modseq of the change.
+func (o *Ops) entombAt(e *mboxlist.Entry, modseq uint64) error {
 	return o.List.Update(func(tx *mboxlist.Tx) error {
 		if e.Name.IsDeleted() {
 			return tx.Remove(e.Name)
@@ -115,6 +128,11 @@ func (o *Ops) entomb(e *mboxlist.Entry) error {
 // destroy removes a mailbox for good: the record first, so that nobody opens
 // it, then the files.
 func (o *Ops) destroy(ctx context.Context, e *mboxlist.Entry, p DeleteParams) error {
+	return o.destroyWith(ctx, e, p.Force, o.entomb)
+}
+
+// destroyWith is destroy that leaves the record to entomb.
+func (o *Ops) destroyWith(ctx context.Context, e *mboxlist.Entry, force bool, entomb func(*mboxlist.Entry) error) error {
 	root, _, err := o.Quota.Find(e.Name)
 	if err != nil {
 		return err
@@ -123,7 +141,8 @@ func (o *Ops) destroy(ctx context.Context, e *mboxlist.Entry, p DeleteParams) er
 	if err != nil {
 		return err
 	}
-	if err := o.entomb(e); err != nil {
+	defer o.removing(e.Name)()
+	if err := entomb(e); err != nil {
 		done()
 		return err
 	}
@@ -131,12 +150,12 @@ func (o *Ops) destroy(ctx context.Context, e *mboxlist.Entry, p DeleteParams) er
 		logged("annotations of", e.Name, err)
 	}
 	if !e.Is(mboxlist.FlagIntermediate) && !e.Is(mboxlist.FlagRemote) {
-		if err := o.Mailboxes.Remove(ctx, e); err != nil && !p.Force {
+		if err := o.Mailboxes.Remove(ctx, e); err != nil && !force {
 			return err
 		}
 	}
-	done()
 	o.tell(e)
+	done()
 	log.Notice("Deleted mailbox %s", e.Name)
 	return nil
 }
@@ -149,6 +168,7 @@ func (o *Ops) deleteUser(ctx context.Context, inbox *mboxlist.Entry, p DeletePar
 	if err != nil {
 		return err
 	}
+	defer change.Begin(o.Journal, change.Event{Kind: change.UserRemoved, User: userid})()
 	stamp := uint32(time.Now().Unix())
 	for _, e := range append(below, inbox) {
 		if err := o.delete(ctx, e, stamp, p); err != nil {

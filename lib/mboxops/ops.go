@@ -89,6 +89,7 @@ type Stores struct {
 	Annotations *annotate.DB
 	Partitions  *partlist.List
 	Layout      *mboxname.Layout
+	Journal     change.Journal // hears of what is renamed and removed; may be nil
 }
 
 // Ops does the operations. Its methods may be called from many goroutines.
@@ -102,7 +103,8 @@ type Ops struct {
 // made, renamed, removed or altered as a whole.
 func New(o Options, s Stores, sinks ...change.Sink) *Ops { return &Ops{s, o, sinks} }
 
-// tell is called after a change of e is durable.
+// tell is called after a change of e is durable, before its note ends: who finds the
+// note of a killed process tells of the mailbox.
 func (o *Ops) tell(e *mboxlist.Entry) {
 	for _, s := range o.sinks {
 		s.Committed(&change.Commit{Name: e.Name, UniqueID: e.UniqueID, UIDValidity: e.UIDValidity, Header: true})

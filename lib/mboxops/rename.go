@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"gocyrus/lib/acl"
+	"gocyrus/lib/change"
 	"gocyrus/lib/log"
 	"gocyrus/lib/mboxlist"
 	"gocyrus/lib/mboxname"
@@ -133,6 +134,7 @@ func (o *Ops) moveTree(ctx context.Context, who *Who, e *mboxlist.Entry, to mbox
 	moveUser := from.IsInbox() && to.IsInbox()
 	inboxID := o.InboxID(userid)
 	if moveUser {
+		defer change.Begin(o.Journal, change.Event{Kind: change.UserRenamed, User: userid, UserTo: to.Owner()})()
 		if err := o.copyRoots(from, to); err != nil {
 			return err
 		}
@@ -152,10 +154,13 @@ func (o *Ops) moveTree(ctx context.Context, who *Who, e *mboxlist.Entry, to mbox
 	}
 	for _, old := range append([]*mboxlist.Entry{e}, below...) {
 		was := old.Name
+		var err error
 		if moveUser {
-			old.ACL = renameInACL(old.ACL, userid, to.Owner())
+			err = o.moveOwned(ctx, old, to+was[len(from):], userid, to.Owner())
+		} else {
+			err = o.move(ctx, old, to+was[len(from):], old.Partition)
 		}
-		if err := o.move(ctx, old, to+was[len(from):], old.Partition); err != nil {
+		if err != nil {
 			return err
 		}
 		log.Notice("Rename: %s -> %s", was, to+was[len(from):])
@@ -173,6 +178,30 @@ func (o *Ops) moveTree(ctx context.Context, who *Who, e *mboxlist.Entry, to mbox
 		return o.moveUserFiles(userid, to.Owner(), inboxID)
 	}
 	return o.fillIn(ctx, from, e.Partition)
+}
+
+// moveOwned is move of a mailbox whose owner is renamed, in its access list too: in
+// mailboxes.db with the name, in cyrus.header after.
+func (o *Ops) moveOwned(ctx context.Context, e *mboxlist.Entry, to mboxname.Name, from, owner string) error {
+	had := e.ACL
+	e.ACL = renameInACL(e.ACL, from, owner)
+	if e.ACL == had || e.Is(mboxlist.FlagIntermediate) {
+		return o.move(ctx, e, to, e.Partition)
+	}
+	done, err := o.Mailboxes.Begin(e)
+	if err != nil {
+		return err
+	}
+	if err := o.move(ctx, e, to, e.Partition); err != nil {
+		done()
+		return err
+	}
+	// Killed here, Recover finds the note and does it.
+	if err := o.Mailboxes.SetACL(ctx, e, e.ACL); err != nil {
+		return err
+	}
+	done()
+	return nil
 }
 
 // fillIn makes a mailbox where one was that has others below it: a user's tree
@@ -201,12 +230,17 @@ func (o *Ops) fillIn(ctx context.Context, n mboxname.Name, partition string) err
 // stay in place only records change; otherwise the store puts them in the new
 // place before the record says so, and removes the old ones after.
 func (o *Ops) move(ctx context.Context, e *mboxlist.Entry, to mboxname.Name, partition string) error {
-	was, moved := *e, *e
-	moved.Name, moved.Partition, moved.MTime, moved.History = to, partition, 0, nil
-	var err error
-	if moved.FolderModSeq, err = o.Mailboxes.NextFolderModSeq(e, e.FolderModSeq); err != nil {
+	modseq, err := o.Mailboxes.NextFolderModSeq(e, e.FolderModSeq)
+	if err != nil {
 		return err
 	}
+	return o.moveAt(ctx, e, to, partition, modseq)
+}
+
+// moveAt is move with a given modseq of the change.
+func (o *Ops) moveAt(ctx context.Context, e *mboxlist.Entry, to mboxname.Name, partition string, modseq uint64) error {
+	was, moved := *e, *e
+	moved.Name, moved.Partition, moved.FolderModSeq, moved.MTime, moved.History = to, partition, modseq, 0, nil
 	root, _, err := o.Quota.Find(to)
 	if err != nil {
 		return err
@@ -214,6 +248,10 @@ func (o *Ops) move(ctx context.Context, e *mboxlist.Entry, to mboxname.Name, par
 	done, err := o.Mailboxes.Begin(e, root)
 	if err != nil {
 		return err
+	}
+	logged := func() {}
+	if to != was.Name {
+		logged = change.Begin(o.Journal, change.Event{Kind: change.Renamed, Name: was.Name, To: to})
 	}
 	stored := false
 	commit := func() error {
@@ -223,7 +261,11 @@ func (o *Ops) move(ctx context.Context, e *mboxlist.Entry, to mboxname.Name, par
 			}
 			return tx.Rename(was.Name, &moved)
 		})
-		stored = err == nil
+		if stored = err == nil; stored {
+			// While the mailbox is locked: a replica that hears of the old name
+			// alone would take the mailbox for removed.
+			logged()
+		}
 		return err
 	}
 	switch {
@@ -234,8 +276,10 @@ func (o *Ops) move(ctx context.Context, e *mboxlist.Entry, to mboxname.Name, par
 	default:
 		err = o.Mailboxes.Move(ctx, &was, &moved, string(root), commit)
 	}
-	if err == nil || !stored {
+	if !stored {
+		logged()
 		done()
+		return err
 	}
 	if err != nil {
 		return err
@@ -243,5 +287,6 @@ func (o *Ops) move(ctx context.Context, e *mboxlist.Entry, to mboxname.Name, par
 	*e = moved
 	o.tell(&was)
 	o.tell(&moved)
+	done()
 	return nil
 }

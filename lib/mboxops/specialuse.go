@@ -6,7 +6,6 @@ import (
 	"slices"
 	"strings"
 
-	"gocyrus/lib/acl"
 	"gocyrus/lib/annotate"
 	"gocyrus/lib/log"
 	"gocyrus/lib/mboxlist"
@@ -138,25 +137,4 @@ func (o *Ops) hasUse(e *mboxlist.Entry, among []string) bool {
 	return slices.ContainsFunc(o.usesOf(e.UniqueID), func(use string) bool {
 		return slices.ContainsFunc(among, func(a string) bool { return strings.EqualFold(a, use) })
 	})
-}
-
-// SetSpecialUse gives a mailbox the uses, none to take them away.
-func (o *Ops) SetSpecialUse(ctx context.Context, who *Who, n mboxname.Name, uses []string) error {
-	ctx, unlock, err := o.Mailboxes.LockUser(ctx, n.Owner())
-	if err != nil {
-		return err
-	}
-	defer unlock()
-	e, rights, err := o.seenBy(who, n)
-	if err != nil {
-		return err
-	}
-	if rights&acl.Lookup == 0 || !who.owns(n) && !who.Admin {
-		return ErrPermission
-	}
-	uses = slices.Clone(uses)
-	if err := o.checkUses(n, uses); err != nil {
-		return err
-	}
-	return o.putUse(ctx, e, who.UserID, uses)
 }
