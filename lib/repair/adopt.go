@@ -137,7 +137,11 @@ func store(s *site.Site, e *mboxlist.Entry, p *paths) error {
 		}
 		e.UIDValidity = v
 	}
-	return s.List.Update(func(tx *mboxlist.Tx) error { return tx.Put(e) })
+	if err := s.List.Update(func(tx *mboxlist.Tx) error { return tx.Put(e) }); err != nil {
+		return err
+	}
+	s.Tell(e)
+	return nil
 }
 
 // AdoptHeader makes the entry of the mailbox whose cyrus.header is at path, or in

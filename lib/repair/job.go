@@ -49,8 +49,9 @@ type job struct {
 	remove []string // files to be removed once the new index is there
 	drop   []uint32 // UIDs whose annotations are to be removed
 
-	dirty    bool // the index has to be written
-	newFile  bool // cyrus.header has to be written
+	dirty    bool   // the index has to be written
+	newFile  bool   // cyrus.header has to be written
+	done     func() // ends the note of what is being written; nil when nothing is
 	findings []Finding
 }
 

@@ -32,7 +32,8 @@ func (sel Selection) prefixes() []string {
 // and stores it; with reportOnly it stores nothing. A mailbox whose header names
 // another root than the one it comes under is put right first. A root without a
 // mailbox is removed. The findings are in the words of Cyrus's quota -f. The
-// site stays up: see sumRoot.
+// site stays up; only the owners of the mailboxes of a root wait while that is added
+// up.
 func FixQuota(ctx context.Context, s *site.Site, sel Selection, reportOnly bool) ([]Finding, error) {
 	roots, err := QuotaRoots(s, sel)
 	if err != nil {
@@ -121,36 +122,15 @@ func readUsage(ctx context.Context, s *site.Site, e *mboxlist.Entry) (u mailboxU
 	return u, err
 }
 
-// tries is how often sumRoot adds up before it makes everybody wait.
-const tries = 5
-
-// errMoved is a root that changed while it was added up.
-var errMoved = errors.New("quota root changed meanwhile")
-
-// sumRoot adds up one root.
-//
-// It needs no lock over all mailboxes. A commit charges the root before it writes
-// the index, holding the index lock, and each charge moves the root's ModSeq. So
-// if ModSeq stands still from before the first header is read until the sum is
-// stored, each header that was read fits what was charged by then; a commit that
-// charges later adds its difference to the sum. If it does not stand still the
-// sum is made anew, and in the end under the lock of the root's owner.
+// sumRoot adds up one root, with the user locks of all who have mailboxes under
+// it: whoever charges it has one of them, from before it does until the index
+// says the same.
 func sumRoot(ctx context.Context, s *site.Site, root mboxname.Name, reportOnly bool) ([]Finding, error) {
-	for range tries {
-		f, err := trySum(ctx, s, root, reportOnly)
-		if !errors.Is(err, errMoved) {
-			return f, err
-		}
-	}
-	ctx, unlock, err := s.Mailboxes.LockUser(ctx, root.Owner())
+	ctx, unlock, err := s.Mailboxes.LockRoot(ctx, root)
 	if err != nil {
 		return nil, err
 	}
 	defer unlock()
-	return trySum(ctx, s, root, reportOnly)
-}
-
-func trySum(ctx context.Context, s *site.Site, root mboxname.Name, reportOnly bool) ([]Finding, error) {
 	before, err := s.Quota.Get(root)
 	if err != nil {
 		return nil, err
@@ -177,9 +157,6 @@ func trySum(ctx context.Context, s *site.Site, root mboxname.Name, reportOnly bo
 		return all, nil
 	}
 	return all, s.Quota.Update(root, func(q *quota.Root) error {
-		if q.ModSeq != before.ModSeq {
-			return errMoved
-		}
 		q.Used = sum
 		return nil
 	})

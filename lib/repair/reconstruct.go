@@ -82,7 +82,9 @@ func reconstruct(ctx context.Context, s *site.Site, e *mboxlist.Entry, o Options
 		}
 	}
 	if put {
-		err = s.List.Update(func(tx *mboxlist.Tx) error { return tx.Put(j.e) })
+		if err = s.List.Update(func(tx *mboxlist.Tx) error { return tx.Put(j.e) }); err == nil {
+			s.Tell(j.e)
+		}
 	}
 	return j, err
 }
@@ -131,7 +133,10 @@ func (j *job) settle(ctx context.Context) error {
 	if !j.dirty {
 		return nil
 	}
-	j.site.Idle.Notify(j.e.UniqueID)
+	j.site.Tell(j.e)
+	if j.done != nil {
+		j.done()
+	}
 	if root := mboxname.Name(j.file.QuotaRoot); root != "" && j.unsure {
 		_, err := sumRoot(ctx, j.site, root, false)
 		return err
@@ -158,6 +163,14 @@ func SetVersion(ctx context.Context, s *site.Site, e *mboxlist.Entry, version ui
 	}
 	// Before version 13 annotations are not counted, and those of the mailbox
 	// itself are not in its directory: count them now.
-	_, err = Reconstruct(ctx, s, e, Options{NoStat: true})
+	if _, err := Reconstruct(ctx, s, e, Options{NoStat: true}); err != nil {
+		return old, err
+	}
+	root, ok, err := s.Quota.Find(e.Name)
+	if err != nil || !ok {
+		return old, err
+	}
+	// Nor was it said what of them the quota root has.
+	_, err = sumRoot(ctx, s, root, false)
 	return old, err
 }

@@ -225,6 +225,11 @@ func (j *job) writeIndex() error {
 			return err
 		}
 	}
+	// Until all agree again: a pass that is killed leaves a note of it, and one
+	// that fails from here on does.
+	if j.done, err = j.site.Mailboxes.Begin(j.e, mboxname.Name(j.file.QuotaRoot)); err != nil {
+		return err
+	}
 	if err := j.charge(); err != nil {
 		return err
 	}
