@@ -90,7 +90,9 @@ func (w *worker) run() {
 }
 
 func (w *worker) step(ctx context.Context) error {
-	switch rand.IntN(10) {
+	switch rand.IntN(11) {
+	case 7:
+		return w.state(ctx)
 	case 0:
 		w.made++
 		n := w.any().Child(fmt.Sprint("m", w.n, "x", w.made))
@@ -214,6 +216,14 @@ func (w *worker) copy(ctx context.Context) error {
 
 // deliver delivers one message to one or more mailboxes.
 func (w *worker) deliver(ctx context.Context) error {
+	var to []mboxname.Name
+	for range 1 + rand.IntN(3) {
+		to = append(to, w.any())
+	}
+	return w.deliverTo(ctx, to...)
+}
+
+func (w *worker) deliverTo(ctx context.Context, to ...mboxname.Name) error {
 	dir, err := w.stager.DirOf("default")
 	if err != nil {
 		return err
@@ -228,8 +238,8 @@ func (w *worker) deliver(ctx context.Context) error {
 		return err
 	}
 	var targets []stage.Target
-	for range 1 + rand.IntN(3) {
-		e, err := w.s.List.Lookup(w.any())
+	for _, n := range to {
+		e, err := w.s.List.Lookup(n)
 		if err == nil && !e.Deleted() && !e.Is(mboxlist.FlagIntermediate) {
 			targets = append(targets, stage.Target{Entry: e})
 		}

@@ -27,6 +27,7 @@ import (
 	"gocyrus/lib/quota"
 	"gocyrus/lib/seen"
 	"gocyrus/lib/subs"
+	"gocyrus/lib/synclog"
 )
 
 // Site is the stores of an installation. All are safe for concurrent use.
@@ -43,6 +44,9 @@ type Site struct {
 	Annotations *annotate.DB
 	Ops         *mboxops.Ops
 	Idle        *idle.Hub
+	Sync        *synclog.Log // hears of every change; whoever serves as a replica suppresses it
+
+	sinks []change.Sink
 }
 
 // Open opens the stores. The configuration must name a partition.
@@ -57,21 +61,30 @@ func Open(cfg *config.Config) (*Site, error) {
 		Layout:     mboxname.LayoutFrom(cfg),
 		Partitions: partlist.New(partlist.OptionsFrom(cfg)),
 		Idle:       idle.New(idle.OptionsFrom(cfg)),
+		Sync:       synclog.New(synclog.OptionsFrom(cfg)),
 	}
 	s.Subs = subs.New(s.Layout, opener(cfg.Str("subscription_db")))
 	s.Seen = seen.New(s.Layout, opener(cfg.Str("seenstate_db")))
 	if err := s.openShared(cfg); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
-	sinks := []change.Sink{change.Func(func(c *change.Commit) { s.Idle.Notify(c.UniqueID) })}
-	s.Mailboxes = mailbox.NewStore(mailbox.OptionsFrom(cfg), s.List, s.Quota, sinks...)
+	s.Sync.SetNames(s.nameOf)
+	s.Subs.SetJournal(s.Sync)
+	s.Seen.SetJournal(s.Sync)
+	s.Quota.SetJournal(s.Sync)
+	s.Annotations.SetJournal(s.Sync)
+	s.sinks = []change.Sink{change.Func(func(c *change.Commit) { s.Idle.Notify(c.UniqueID) }), s.Sync}
+	s.Mailboxes = mailbox.NewStore(mailbox.OptionsFrom(cfg), s.List, s.Quota, s.sinks...)
 	s.Ops = mboxops.New(mboxops.OptionsFrom(cfg), mboxops.Stores{
 		List: s.List, Mailboxes: s.Mailboxes, Quota: s.Quota, Subs: s.Subs, Seen: s.Seen,
-		Annotations: s.Annotations, Partitions: s.Partitions, Layout: s.Layout,
-	}, sinks...)
+		Annotations: s.Annotations, Partitions: s.Partitions, Layout: s.Layout, Journal: s.Sync,
+	}, s.sinks...)
 	if err := s.Mailboxes.Recover(context.Background()); err != nil {
 		// The notes stay, and whoever comes next tries again.
 		log.Err("IOERROR: changes that were interrupted: %v", err)
+	}
+	if err := s.Sync.Recover(s.recent); err != nil {
+		log.Err("IOERROR: sync_log(): changes that were interrupted: %v", err)
 	}
 	return s, nil
 }
@@ -115,13 +128,21 @@ func opener(kind string) func(string, kv.Flags) (kv.DB, error) {
 	return func(path string, flags kv.Flags) (kv.DB, error) { return cyrusdb.Open(kind, path, flags) }
 }
 
+// Tell tells the sinks of a change of a mailbox, or of its entry, that was made past
+// the stores, as reconstruct makes them.
+func (s *Site) Tell(e *mboxlist.Entry) {
+	for _, sink := range s.sinks {
+		sink.Committed(&change.Commit{Name: e.Name, UniqueID: e.UniqueID, UIDValidity: e.UIDValidity, Header: true})
+	}
+}
+
 // Close gives up what is open. What was acknowledged is durable without.
 func (s *Site) Close() error {
 	if s.Mailboxes != nil {
 		s.Mailboxes.Close()
 	}
 	s.Idle.Close()
-	var errs []error
+	errs := []error{s.Sync.Close()}
 	if s.Annotations != nil {
 		errs = append(errs, s.Annotations.Close())
 	}
