@@ -15,6 +15,10 @@ type Entry struct {
 	Partition string // empty on a frontend, in tombstones and reservations
 	Server    string // of a remote mailbox
 
+	// EmptyPartition says that Partition is written although it is empty: the
+	// location "server!" of MUPDATE, which is another than "server".
+	EmptyPartition bool
+
 	UIDValidity   uint32
 	CreatedModSeq uint64
 	FolderModSeq  uint64 // of the last change of name, ACL or type
@@ -151,7 +155,9 @@ func (e *Entry) field(key []byte, s *dlist.Scanner) (err error) {
 	case 'I':
 		e.UniqueID, err = text(s)
 	case 'P':
-		e.Partition, err = text(s)
+		var p []byte
+		p, err = s.Text()
+		e.Partition, e.EmptyPartition = string(p), p != nil && len(p) == 0
 	case 'S':
 		e.Server, err = text(s)
 	case 'V':
@@ -252,7 +258,7 @@ func (e *Entry) appendValue(b []byte, record byte) []byte {
 	} else {
 		b = appendField(b, " I", e.UniqueID)
 	}
-	if e.Partition != "" {
+	if e.Partition != "" || e.EmptyPartition {
 		b = appendField(b, " P", e.Partition)
 	}
 	if e.Server != "" {
