@@ -158,6 +158,7 @@ func (c *Conn) hearAuth() (challenge []byte, state authState, err error) {
 			continue // untagged
 		case hasPrefix(line, f.ok):
 			c.Caps = capsAfter(c.Caps, line)
+			c.Session = sessionID(line)
 			if !f.successIn {
 				return nil, authOK, nil
 			}
@@ -315,4 +316,14 @@ func Connect(ctx context.Context, p *Protocol, addr string, o Options, cred sasl
 		return nil, err
 	}
 	return c, nil
+}
+
+// sessionID finds "SESSIONID=<...>" of Cyrus.
+func sessionID(line string) string {
+	_, rest, _ := strings.Cut(line, "SESSIONID=<")
+	id, _, ok := strings.Cut(rest, ">")
+	if !ok {
+		return ""
+	}
+	return id
 }

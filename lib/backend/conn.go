@@ -43,6 +43,7 @@ type Conn struct {
 	Proto    *Protocol
 	Caps     Caps
 	Greeting string // the line of it that says who the server is, once read
+	Session  string // the server's id of the session, where its answer to the login told it
 
 	net     net.Conn // as dialled
 	tls     *tls.Conn

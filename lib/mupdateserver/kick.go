@@ -1,0 +1,76 @@
+package mupdateserver
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"net"
+	"os"
+	"path/filepath"
+
+	"gocyrus/lib/log"
+)
+
+// kickListener is the socket on which the processes of this machine kick
+// mupdate: they connect, and read until it has caught up.
+type kickListener struct {
+	*net.UnixListener
+}
+
+// listenKicks binds the socket, in the place of one that was left behind.
+func listenKicks(path string) (*kickListener, error) {
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		return nil, err
+	}
+	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, err
+	}
+	l, err := net.ListenUnix("unix", &net.UnixAddr{Name: path, Net: "unix"})
+	if err != nil {
+		return nil, err
+	}
+	// The name may be another process's by the time this one ends.
+	l.SetUnlinkOnClose(false)
+	if err := os.Chmod(path, 0o777); err != nil {
+		return nil, errors.Join(err, l.Close())
+	}
+	return &kickListener{l}, nil
+}
+
+// placebo answers every kick at once, until the listener is closed or ctx ends.
+func (k *kickListener) placebo(ctx context.Context) {
+	for {
+		c, err := k.Accept()
+		if err != nil {
+			if ctx.Err() == nil && !errors.Is(err, net.ErrClosed) {
+				log.Warning("accept(): %v", err)
+			}
+			return
+		}
+		kicked(c)
+	}
+}
+
+// accept hands every kick to ch, until the listener is closed or ctx ends.
+func (k *kickListener) accept(ctx context.Context, ch chan<- net.Conn) {
+	for {
+		c, err := k.Accept()
+		if err != nil {
+			return
+		}
+		select {
+		case ch <- c:
+		case <-ctx.Done():
+			c.Close()
+			return
+		}
+	}
+}
+
+// kicked tells who kicked that it is done.
+func kicked(c net.Conn) {
+	if _, err := c.Write([]byte("ok")); err != nil {
+		log.Warning("can't write to IPC socket (ignoring)")
+	}
+	c.Close()
+}
