@@ -418,11 +418,13 @@ func (p *searchParser) annotation(n *SearchNode) error {
 	if err := p.expect(' ', errCriteria); err != nil {
 		return err
 	}
-	s, _, err := p.str(asQuoted | asLiteral | asNil | asBinary)
+	s, isNil, err := p.str(asQuoted | asLiteral | asNil | asBinary)
 	if err == errToken {
 		return errCriteria
 	}
-	n.Str = s
+	if !isNil { // no value is an empty one
+		n.Str = s
+	}
 	return err
 }
 

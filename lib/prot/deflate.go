@@ -11,6 +11,13 @@ import (
 // refer to; the compressor itself keeps nothing between two writes.
 const maxDict = 8 << 10
 
+// Sizes of the buffer for compressed input: of one that waits for commands, and of
+// one through which messages come.
+const (
+	minRaw = 1 << 10
+	maxRaw = 32 << 10
+)
+
 // zPool holds the buffers that an answer is compressed into, to leave in one
 // write.
 var zPool = sync.Pool{New: func() any { return new(bytes.Buffer) }}
@@ -32,7 +39,7 @@ type deflate struct {
 }
 
 func newDeflate(c *Conn, ahead []byte) *deflate {
-	return &deflate{c: c, raw: make([]byte, 1<<10), ahead: ahead}
+	return &deflate{c: c, raw: make([]byte, minRaw), ahead: ahead}
 }
 
 // wait returns when decompressed input is at hand; the caller has set the
@@ -96,6 +103,10 @@ func (d *deflate) fill(read func([]byte) (int, error)) error {
 	}
 	n, err := read(d.raw)
 	d.end = n
+	if n == len(d.raw) && n < maxRaw {
+		// Much is coming in: a larger buffer for the next time.
+		d.raw = append(make([]byte, 0, 2*n), d.raw...)[:2*n]
+	}
 	if n > 0 {
 		return nil
 	}

@@ -1,6 +1,7 @@
 package prot
 
 import (
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
@@ -65,10 +66,8 @@ func (z *inflater) inflate(dst, src []byte) (nd, ns int, err error) {
 	o := output{z: z, dst: dst}
 	total := len(src)
 	for {
-		for z.state != storedData && z.n <= 56 && len(src) > 0 {
-			z.bits |= uint64(src[0]) << z.n
-			z.n += 8
-			src = src[1:]
+		if z.state != storedData {
+			src = z.refill(src)
 		}
 		var more bool
 		if z.state == storedData {
@@ -83,6 +82,26 @@ func (z *inflater) inflate(dst, src []byte) (nd, ns int, err error) {
 			return o.n, total - len(src), nil
 		}
 	}
+}
+
+// refill takes as much of src into bits as there is room for.
+func (z *inflater) refill(src []byte) (rest []byte) {
+	if len(src) >= 8 {
+		n := (64 - z.n) / 8 * 8
+		if n == 64 {
+			z.bits, z.n = binary.LittleEndian.Uint64(src), 64
+			return src[8:]
+		}
+		z.bits |= binary.LittleEndian.Uint64(src) & (1<<n - 1) << z.n
+		z.n += n
+		return src[n/8:]
+	}
+	for z.n <= 56 && len(src) > 0 {
+		z.bits |= uint64(src[0]) << z.n
+		z.n += 8
+		src = src[1:]
+	}
+	return src
 }
 
 // step does one thing. It says false when it cannot: for want of input, with
@@ -160,9 +179,9 @@ func (z *inflater) stored(o *output, src []byte) (rest []byte, more bool) {
 		z.left--
 	}
 	for z.left > 0 && z.n == 0 && len(src) > 0 && !o.full() {
-		o.put(src[0])
-		src = src[1:]
-		z.left--
+		n := o.putAll(src[:min(z.left, len(src))])
+		src = src[n:]
+		z.left -= n
 	}
 	if z.left > 0 {
 		return src, false
@@ -261,9 +280,10 @@ var (
 
 const endOfBlock = 256
 
-// symbol decodes one literal, or one copy as a whole: its bits are used up when
+// symbol decodes literals, and then one copy as a whole: its bits are used up when
 // all of them are there, at most 48.
 func (z *inflater) symbol(o *output) (bool, error) {
+	z.literals(o)
 	sym, n := z.lit.decode(z.bits, z.n)
 	switch {
 	case sym == needMore:
@@ -304,10 +324,29 @@ func (z *inflater) symbol(o *output) (bool, error) {
 	return false, nil
 }
 
+// literals decodes the literals of short codes that come next, as far as bits go.
+func (z *inflater) literals(o *output) {
+	fast, bits, have := &z.lit.fast, z.bits, z.n
+	for !o.full() {
+		e := fast[bits&(1<<fastBits-1)]
+		length := uint(e & 15)
+		if e == 0 || length > have || e>>4 >= endOfBlock {
+			break
+		}
+		bits >>= length
+		have -= length
+		o.put(byte(e >> 4))
+	}
+	z.bits, z.n = bits, have
+}
+
+// copy copies what is z.back octets back. Where the two overlap, what is copied is
+// copied again.
 func (z *inflater) copy(o *output) bool {
 	for z.left > 0 && !o.full() {
-		o.put(z.window[(z.pos-z.back)&(windowSize-1)])
-		z.left--
+		from := (z.pos - z.back) & (windowSize - 1)
+		n := min(z.left, z.back, windowSize-from)
+		z.left -= o.putAll(z.window[from : from+n])
 	}
 	if z.left > 0 {
 		return false
@@ -333,6 +372,19 @@ func (o *output) put(b byte) {
 	if z.pos++; z.pos == windowSize {
 		z.pos, z.filled = 0, true
 	}
+}
+
+// putAll is put for as much of p as there is room for, at most up to the end of
+// the window. It says how much that was. p may be of the window.
+func (o *output) putAll(p []byte) int {
+	z := o.z
+	n := copy(o.dst[o.n:], p[:min(len(p), windowSize-z.pos)])
+	o.n += n
+	copy(z.window[z.pos:], p[:n])
+	if z.pos += n; z.pos == windowSize {
+		z.pos, z.filled = 0, true
+	}
+	return n
 }
 
 // fixed is the code of blocks of type 1 (RFC 1951 section 3.2.6).

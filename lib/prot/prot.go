@@ -43,6 +43,7 @@ type Conn struct {
 	rbuf []byte // octets read: rbuf[rpos:rend]; nil while idle
 	rpos int
 	rend int
+	rec  record
 
 	wbuf []byte // octets to write; nil while idle
 	werr error  // the first write error; all later writes fail with it

@@ -71,8 +71,9 @@ func (c *Conn) fill() error {
 	if c.rbuf == nil {
 		c.rbuf = getRead()
 	}
+	c.keep()
 	n, err := c.readSome(c.rbuf)
-	c.rpos, c.rend = 0, n
+	c.rpos, c.rend, c.rec.from = 0, n, 0
 	return err
 }
 
@@ -124,8 +125,9 @@ func (c *Conn) received(p []byte) {
 
 func (c *Conn) release() {
 	if c.rbuf != nil && c.rpos >= c.rend {
+		c.keep()
 		putRead(c.rbuf)
-		c.rbuf, c.rpos, c.rend = nil, 0, 0
+		c.rbuf, c.rpos, c.rend, c.rec.from = nil, 0, 0, 0
 	}
 }
 
@@ -163,7 +165,7 @@ func (c *Conn) Read(p []byte) (int, error) {
 		c.rpos += n
 		return n, nil
 	}
-	if len(p) >= readSize {
+	if len(p) >= readSize && !c.rec.on {
 		return c.readSome(p)
 	}
 	if err := c.fill(); err != nil {
@@ -227,9 +229,11 @@ func (c *Conn) PeekAfter() (byte, error) {
 	}
 	// Keep the last octet in front, so that it can be taken back.
 	last := c.rbuf[c.rpos-1]
+	c.keep()
 	n, err := c.readSome(c.rbuf[1:])
 	c.rbuf[0] = last
 	c.rpos, c.rend = 1, 1+n
+	c.rec.from = 1
 	if err != nil {
 		return 0, err
 	}
