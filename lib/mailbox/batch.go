@@ -38,6 +38,7 @@ type batch struct {
 	charged map[string]quota.Usage // by quota root
 	hard    bool                   // some update is not soft
 	exact   uint64                 // highest modseq that was given, 0 is none
+	quiet   bool                   // the quota roots keep their modseqs
 	xconv   *uint64                // what becomes XConvModSeq; nil is what it was
 	begun   bool                   // to write the index
 

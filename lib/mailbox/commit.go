@@ -138,7 +138,7 @@ func (b *batch) charge(roots map[string]quota.Usage) error {
 		return nil
 	}
 	charge := b.m.store.quota.Charge
-	if b.exact > 0 {
+	if b.exact > 0 || b.quiet {
 		charge = b.m.store.quota.ChargeExact
 	}
 	for root, delta := range roots {

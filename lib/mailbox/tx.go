@@ -25,6 +25,10 @@ type Tx struct {
 // that is not soft makes it durable.
 func (tx *Tx) Soft() { tx.soft = true }
 
+// Quiet says that the quota roots keep their modseqs, whatever this update changes
+// of what they count: another server has given them.
+func (tx *Tx) Quiet() { tx.b.quiet = true }
+
 // Now is the time of the update, which its records get as LastUpdated.
 func (tx *Tx) Now() uint32 { return tx.b.now }
 

@@ -122,6 +122,9 @@ func (h *Header) parseKeyed(b []byte) error {
 	if !s.AtEnd() {
 		return fmt.Errorf("octets behind the list: %w", ErrFormat)
 	}
+	if h.UniqueID == "" { // a blank too few or too many turns keys into values
+		return fmt.Errorf("no unique id: %w", ErrFormat)
+	}
 	return nil
 }
 
