@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"gocyrus/lib/annotate"
 	"gocyrus/lib/indexfile"
 	"gocyrus/lib/mailbox"
 	"gocyrus/lib/mboxname"
@@ -158,8 +159,8 @@ func TestFolders(t *testing.T) {
 // A snoozed folder takes no mail (lmtp_exclude_specialuse).
 func TestExcludedUse(t *testing.T) {
 	srv := testServer(t, "specialuse_extra: \\Snoozed\n")
-	who := mboxops.Root("alice")
-	if err := srv.site.Ops.SetSpecialUse(t.Context(), who, "user.alice.Work", []string{"\\Snoozed"}); err != nil {
+	use := []mboxops.Annotation{{Entry: annotate.SpecialUse, Data: []byte(`\Snoozed`)}}
+	if err := srv.site.Ops.Annotate(t.Context(), "alice", "user.alice.Work", false, use); err != nil {
 		t.Fatal(err)
 	}
 	newClient(t, dialer(t, srv, "unix")).send("Subject: x\r\n\r\n", "alice+Work")

@@ -32,6 +32,7 @@ func (o *Ops) SetACL(ctx context.Context, who *Who, n mboxname.Name, identifier,
 	if err != nil {
 		return err
 	}
+	defer o.kick(ctx)
 	defer unlock()
 	e, have, err := o.seenBy(who, n)
 	if err != nil {
@@ -89,10 +90,16 @@ func (o *Ops) ParseRights(s string) (acl.Mode, acl.Rights, error) {
 	return mode, set, err
 }
 
-func (o *Ops) putACL(ctx context.Context, e *mboxlist.Entry, list string) error {
+// putACL gives a mailbox another list. In a murder the master hears of it first.
+func (o *Ops) putACL(ctx context.Context, e *mboxlist.Entry, list string) (err error) {
 	if list == e.ACL {
 		return nil
 	}
+	told, err := o.announceACL(ctx, e, list)
+	if err != nil {
+		return err
+	}
+	defer func() { told.end(ctx, err) }()
 	// Killed between the two, the header would keep rights that nobody has.
 	done, err := o.Mailboxes.Begin(e)
 	if err != nil {

@@ -155,8 +155,9 @@ func missing(n mboxname.Name, parent *mboxlist.Entry) []mboxname.Name {
 	return names
 }
 
-// make creates one mailbox under its parent: files, then the record.
-func (o *Ops) make(ctx context.Context, n mboxname.Name, parent *mboxlist.Entry, p CreateParams) (*mboxlist.Entry, error) {
+// make creates one mailbox under its parent: files, then the record. In a murder the
+// master is asked for the name before, and told of the mailbox after.
+func (o *Ops) make(ctx context.Context, n mboxname.Name, parent *mboxlist.Entry, p CreateParams) (_ *mboxlist.Entry, err error) {
 	old, err := o.List.Lookup(n)
 	if err != nil && !errors.Is(err, ErrNotFound) {
 		return nil, err
@@ -187,6 +188,11 @@ func (o *Ops) make(ctx context.Context, n mboxname.Name, parent *mboxlist.Entry,
 	if err != nil {
 		return nil, err
 	}
+	claim, err := o.reserve(ctx, n, e.Partition)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { claim.end(ctx, err) }()
 	done, err := o.Mailboxes.Begin(e, root)
 	if err != nil {
 		return nil, err
@@ -204,9 +210,27 @@ func (o *Ops) make(ctx context.Context, n mboxname.Name, parent *mboxlist.Entry,
 	if err := o.List.Update(func(tx *mboxlist.Tx) error { return tx.Put(e) }); err != nil {
 		return nil, err
 	}
+	if err := claim.activate(ctx, e); err != nil {
+		logged("undoing the creation of", n, o.unmake(ctx, e, old))
+		done()
+		return nil, err
+	}
 	o.tell(e)
 	done()
 	return e, nil
+}
+
+// unmake removes a new mailbox that the murder does not have; old is the record that
+// its name had before, nil for none.
+func (o *Ops) unmake(ctx context.Context, e, old *mboxlist.Entry) error {
+	return o.remove(context.WithoutCancel(ctx), e, true, func(e *mboxlist.Entry) error {
+		return o.List.Update(func(tx *mboxlist.Tx) error {
+			if old != nil {
+				return tx.Put(old)
+			}
+			return tx.Remove(e.Name)
+		})
+	})
 }
 
 // typeOf is the type of a new mailbox: its layout is that of its parent, or of

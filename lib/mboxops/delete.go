@@ -18,7 +18,7 @@ import (
 // DeleteParams are what a DELETE may say beyond the name.
 type DeleteParams struct {
 	Now   bool // not by renaming, whatever the site says
-	Force bool // go on when the files are damaged
+	Force bool // whatever rights the administrator has, and damaged files
 	Alone bool // an INBOX without the rest of the user
 }
 
@@ -34,8 +34,9 @@ func (o *Ops) Delete(ctx context.Context, who *Who, n mboxname.Name, p DeletePar
 	if err != nil {
 		return err
 	}
+	defer o.kick(ctx)
 	defer unlock()
-	e, err := o.mayDelete(who, n)
+	e, err := o.mayDelete(who, n, p)
 	if err != nil {
 		return err
 	}
@@ -45,7 +46,7 @@ func (o *Ops) Delete(ctx context.Context, who *Who, n mboxname.Name, p DeletePar
 	return o.delete(ctx, e, uint32(time.Now().Unix()), p)
 }
 
-func (o *Ops) mayDelete(who *Who, n mboxname.Name) (*mboxlist.Entry, error) {
+func (o *Ops) mayDelete(who *Who, n mboxname.Name, p DeleteParams) (*mboxlist.Entry, error) {
 	if n.IsInbox() && who.owns(n) {
 		return nil, fmt.Errorf("%s: %w", n, ErrUnsupported)
 	}
@@ -65,7 +66,7 @@ func (o *Ops) mayDelete(who *Who, n mboxname.Name) (*mboxlist.Entry, error) {
 			return nil, fmt.Errorf("%s: %w", n, ErrHasChildren)
 		}
 	}
-	if rights&acl.DeleteBox == 0 {
+	if rights&acl.DeleteBox == 0 && !p.Force {
 		return nil, fmt.Errorf("%s: %w", n, ErrPermission)
 	}
 	if !who.Admin && o.hasUse(e, o.opt.UseProtect) {
@@ -131,8 +132,13 @@ func (o *Ops) destroy(ctx context.Context, e *mboxlist.Entry, p DeleteParams) er
 	return o.destroyWith(ctx, e, p.Force, o.entomb)
 }
 
-// destroyWith is destroy that leaves the record to entomb.
+// destroyWith is destroy that leaves the record to entomb. A master of a murder that
+// is away does not keep a mailbox from being removed: it hears of it later.
 func (o *Ops) destroyWith(ctx context.Context, e *mboxlist.Entry, force bool, entomb func(*mboxlist.Entry) error) error {
+	return o.following(ctx, e, func() error { return o.remove(ctx, e, force, entomb) }, e.Name)
+}
+
+func (o *Ops) remove(ctx context.Context, e *mboxlist.Entry, force bool, entomb func(*mboxlist.Entry) error) error {
 	root, _, err := o.Quota.Find(e.Name)
 	if err != nil {
 		return err

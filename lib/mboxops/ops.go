@@ -90,6 +90,7 @@ type Stores struct {
 	Partitions  *partlist.List
 	Layout      *mboxname.Layout
 	Journal     change.Journal // hears of what is renamed and removed; may be nil
+	Murder      *Murder        // nil unless the server is a backend of one
 }
 
 // Ops does the operations. Its methods may be called from many goroutines.

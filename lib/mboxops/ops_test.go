@@ -21,9 +21,24 @@ import (
 // open makes a site in a directory of its own; more are lines of imapd.conf.
 func open(t *testing.T, more ...string) *site.Site {
 	t.Helper()
-	dir := t.TempDir()
-	text := fmt.Sprintf("configdirectory: %s/conf\npartition-default: %s/spool\npartition-other: %s/other\ndefaultpartition: default\nadmins: cyrus\n%s\n", dir, dir, dir, strings.Join(more, "\n"))
-	cfg, err := config.Parse(strings.NewReader(text), "imapd.conf", "test")
+	s := openIn(t, t.TempDir(), more...)
+	t.Cleanup(func() {
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return s
+}
+
+// confIn is the imapd.conf of a site in dir.
+func confIn(dir string, more ...string) string {
+	return fmt.Sprintf("configdirectory: %s/conf\npartition-default: %s/spool\npartition-other: %s/other\ndefaultpartition: default\nadmins: cyrus\n%s\n", dir, dir, dir, strings.Join(more, "\n"))
+}
+
+// openIn is open in a directory that may be there; the caller closes the site.
+func openIn(t *testing.T, dir string, more ...string) *site.Site {
+	t.Helper()
+	cfg, err := config.Parse(strings.NewReader(confIn(dir, more...)), "imapd.conf", "test")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -31,11 +46,6 @@ func open(t *testing.T, more ...string) *site.Site {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() {
-		if err := s.Close(); err != nil {
-			t.Error(err)
-		}
-	})
 	return s
 }
 

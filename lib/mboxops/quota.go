@@ -36,7 +36,7 @@ func (o *Ops) SetQuota(ctx context.Context, who *Who, root mboxname.Name, limits
 	if err := o.Quota.Set(root, set); err != nil {
 		return err
 	}
-	return o.adopt(ctx, root, func(had mboxname.Name) bool { return len(had) < len(root) })
+	return o.adopt(ctx, root, false, func(had mboxname.Name) bool { return len(had) < len(root) })
 }
 
 // DeleteQuota removes a root; its mailboxes come under the one above.
@@ -50,12 +50,13 @@ func (o *Ops) DeleteQuota(ctx context.Context, who *Who, root mboxname.Name) err
 	if err := o.Quota.Delete(root); err != nil {
 		return err
 	}
-	return o.adopt(ctx, root, func(had mboxname.Name) bool { return had == root })
+	return o.adopt(ctx, root, false, func(had mboxname.Name) bool { return had == root })
 }
 
 // adopt puts the mailboxes at and below a name under the root that is right for
-// them now, those whose present root is one that takes says yes to.
-func (o *Ops) adopt(ctx context.Context, top mboxname.Name, takes func(had mboxname.Name) bool) error {
+// them now, those whose present root is one that takes says yes to. quiet leaves the
+// modseqs of the roots alone.
+func (o *Ops) adopt(ctx context.Context, top mboxname.Name, quiet bool, takes func(had mboxname.Name) bool) error {
 	boxes, err := o.tree(top)
 	if err != nil {
 		return err
@@ -72,6 +73,9 @@ func (o *Ops) adopt(ctx context.Context, top mboxname.Name, takes func(had mboxn
 			return err
 		}
 		err = o.update(ctx, e, func(tx *mailbox.Tx) error {
+			if quiet {
+				tx.Quiet()
+			}
 			if had := mboxname.Name(tx.QuotaRoot()); takes(had) {
 				tx.SetQuotaRoot(string(root))
 			}

@@ -35,6 +35,7 @@ func (o *Ops) Rename(ctx context.Context, who *Who, from, to mboxname.Name, p Re
 	if err != nil {
 		return err
 	}
+	defer o.kick(ctx)
 	defer unlock()
 	e, err := o.mayRename(who, from, to, p.Partition)
 	if err != nil {
@@ -233,6 +234,9 @@ func (o *Ops) move(ctx context.Context, e *mboxlist.Entry, to mboxname.Name, par
 	modseq, err := o.Mailboxes.NextFolderModSeq(e, e.FolderModSeq)
 	if err != nil {
 		return err
+	}
+	if o.announced(e) {
+		return o.announceMove(ctx, e, to, partition, modseq)
 	}
 	return o.moveAt(ctx, e, to, partition, modseq)
 }

@@ -62,21 +62,30 @@ func (o *Ops) CreateReplica(ctx context.Context, n mboxname.Name, p ReplicaParam
 	if err != nil {
 		return nil, err
 	}
-	done, err := o.Mailboxes.Begin(e, root)
+	opts := mailbox.CreateOptions{Exact: true, QuotaRoot: string(root), Options: p.Options, Replace: true}
+	err = o.following(ctx, e, func() error { return o.putReplica(ctx, e, root, opts) }, n)
 	if err != nil {
 		return nil, err
 	}
-	opts := mailbox.CreateOptions{Exact: true, QuotaRoot: string(root), Options: p.Options, Replace: true}
+	return e, nil
+}
+
+// putReplica makes a mailbox: files, then the record.
+func (o *Ops) putReplica(ctx context.Context, e *mboxlist.Entry, root mboxname.Name, opts mailbox.CreateOptions) error {
+	done, err := o.Mailboxes.Begin(e, root)
+	if err != nil {
+		return err
+	}
 	if err := o.Mailboxes.Create(ctx, e, opts); err != nil {
 		done()
-		return nil, err
+		return err
 	}
 	if err := o.List.Update(func(tx *mboxlist.Tx) error { return tx.Put(e) }); err != nil {
-		return nil, err
+		return err
 	}
 	o.tell(e)
 	done()
-	return e, nil
+	return nil
 }
 
 // checkReplica refuses what no other server can have: names and ids that would
@@ -164,7 +173,8 @@ func (o *Ops) RenameReplica(ctx context.Context, from, to mboxname.Name, partiti
 		if e.FolderModSeq, err = o.renamedModSeq(ctx, e, to); err != nil {
 			return err
 		}
-		if err := o.moveAt(ctx, e, to, partition, e.FolderModSeq); err != nil {
+		move := func() error { return o.moveAt(ctx, e, to, partition, e.FolderModSeq) }
+		if err := o.following(ctx, e, move, to, from); err != nil {
 			return err
 		}
 		log.Info("Rename: %s -> %s", from, to)
@@ -209,7 +219,7 @@ func (o *Ops) setUIDValidity(ctx context.Context, e *mboxlist.Entry, v uint32) e
 		return err
 	}
 	e.UIDValidity = v
-	if err := o.SetReplica(e); err != nil {
+	if err := o.SetReplica(ctx, e); err != nil {
 		return err
 	}
 	done()
@@ -248,7 +258,7 @@ func (o *Ops) PutIntermediate(ctx context.Context, n mboxname.Name, p ReplicaPar
 	if err != nil {
 		return err
 	}
-	if err := o.SetReplica(e); err != nil {
+	if err := o.SetReplica(ctx, e); err != nil {
 		return err
 	}
 	done()
@@ -282,7 +292,8 @@ func (o *Ops) GiveWay(ctx context.Context, e *mboxlist.Entry, id string) error {
 		return err
 	}
 	log.Notice("SYNCNOTICE: mailbox gives way to another mailbox=<%s> kept=<%s>", e.Name, to)
-	return o.moveAt(ctx, e, to, e.Partition, e.FolderModSeq)
+	from := e.Name
+	return o.following(ctx, e, func() error { return o.moveAt(ctx, e, to, e.Partition, e.FolderModSeq) }, to, from)
 }
 
 // deletedName is a free name in the tree of deleted mailboxes.

@@ -14,13 +14,15 @@ import (
 // SetReplica stores what changed of the record of a mailbox on the other server;
 // cyrus.header and the index are the caller's, who changes them first and holds
 // the owner's lock.
-func (o *Ops) SetReplica(e *mboxlist.Entry) error {
-	e.MTime = 0
-	if err := o.List.Update(func(tx *mboxlist.Tx) error { return tx.Put(e) }); err != nil {
-		return err
-	}
-	o.tell(e)
-	return nil
+func (o *Ops) SetReplica(ctx context.Context, e *mboxlist.Entry) error {
+	return o.following(ctx, e, func() error {
+		e.MTime = 0
+		if err := o.List.Update(func(tx *mboxlist.Tx) error { return tx.Put(e) }); err != nil {
+			return err
+		}
+		o.tell(e)
+		return nil
+	}, e.Name)
 }
 
 // SetQuotaReplica sets limits and modseq of a root as the other server has them. A
@@ -30,12 +32,15 @@ func (o *Ops) SetQuotaReplica(ctx context.Context, root mboxname.Name, limits [q
 	if err != nil || !made {
 		return err
 	}
-	if err := o.adopt(ctx, root, func(had mboxname.Name) bool { return len(had) < len(root) }); err != nil {
+	return o.adopt(ctx, root, true, func(had mboxname.Name) bool { return len(had) < len(root) })
+}
+
+// DeleteQuotaReplica removes a root, as the other server has.
+func (o *Ops) DeleteQuotaReplica(ctx context.Context, root mboxname.Name) error {
+	if err := o.Quota.Delete(root); err != nil {
 		return err
 	}
-	// What the mailboxes use has moved the modseq.
-	_, err = o.Quota.SetExact(root, limits, modseq)
-	return err
+	return o.adopt(ctx, root, true, func(had mboxname.Name) bool { return had == root })
 }
 
 // ReplaceAnnotations makes set all annotations of the mailbox itself. It is called
