@@ -144,6 +144,8 @@ func (c *compiler) value(w *imapwire.SearchNode) (node, error) {
 			return node{op: opNone}, nil
 		}
 		return node{op: opCID, lo: cid}, nil
+	case "ANNOTATION":
+		return node{op: opAnnot, annot: newAnnotation(w)}, nil
 	}
 	return node{}, fmt.Errorf("%s: %w", w.Key, ErrKey)
 }

@@ -30,6 +30,7 @@ const (
 	opModSeq
 	opGUID // guid begins with bytes
 	opCID  // conversation id is lo
+	opAnnot
 	opItem // an item of the cache holds the text
 	opHeader
 	opBody
@@ -41,7 +42,7 @@ const (
 	costRecord = iota
 	costSeen
 	costCache
-	costHeader
+	costHeader // or a database of the mailbox
 	costFile
 )
 
@@ -60,12 +61,13 @@ type node struct {
 	field  string // of opHeader
 	cached int    // cache version that holds field; -1 is none
 	text   *charset.Pattern
+	annot  *annotation
 
 	skipHTML bool
 }
 
 var opCost = map[op]int{
-	opSeen: costSeen, opRecent: costSeen, opItem: costCache, opHeader: costHeader, opBody: costFile, opText: costFile,
+	opSeen: costSeen, opRecent: costSeen, opItem: costCache, opHeader: costHeader, opAnnot: costHeader, opBody: costFile, opText: costFile,
 }
 
 // arrange puts cheap questions before dear ones, and drops what has no effect.
@@ -149,6 +151,8 @@ func (n *node) matchValue(m *matcher) bool {
 		return string(guid[:len(n.bytes)]) == string(n.bytes)
 	case opCID:
 		return m.raw.CID() == n.lo
+	case opAnnot:
+		return n.annot.match(m)
 	case opItem:
 		return m.item(n)
 	case opHeader:
