@@ -21,7 +21,7 @@ func (j *job) count() error {
 		}
 	}
 	j.recount(own)
-	j.unsure = j.fresh || j.pending
+	j.unsure = j.fresh || j.pending || j.moved
 	if !j.fresh {
 		j.compareCounts(&kept)
 	}

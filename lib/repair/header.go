@@ -9,6 +9,7 @@ import (
 	"gocyrus/lib/indexfile"
 	"gocyrus/lib/mailbox/headerfile"
 	"gocyrus/lib/mboxlist"
+	"gocyrus/lib/mboxname"
 )
 
 // readHeaderFile reads cyrus.header; oldFile stays nil when it is of no use.
@@ -34,13 +35,13 @@ func (j *job) readHeaderFile() error {
 func (j *job) readIndexHeader() error {
 	crc := j.hdr.HeaderFileCRC
 	if err := j.parseIndex(); err != nil {
-		j.fresh, j.dirty = true, true
+		j.fresh, j.dirty, j.doubt = true, true, true
 		j.find(Index, 0, "%s: failed to read index header", j.e.Name)
 		return j.newIndex()
 	}
 	if j.oldFile != nil && j.old.Version >= 12 && j.old.HeaderFileCRC != crc {
 		j.findQuietly(Header, 0, "%s: header file CRC mismatch, correcting", j.e.Name)
-		j.dirty = true
+		j.dirty, j.doubt = true, true
 	}
 	j.hdr = j.old
 	if j.oldFile != nil {
@@ -168,6 +169,11 @@ func (j *job) compareFile(want *headerfile.Header) {
 		if j.o.PreferList {
 			keep.ACL, changed = want.ACL, true
 		}
+	}
+	if j.doubt && (keep.Type != want.Type || keep.QuotaRoot != want.QuotaRoot) {
+		j.findQuietly(Header, 0, "%s: type %s and quota root %s in header", name, old.Type, orNone(mboxname.Name(old.QuotaRoot)))
+		j.moved = keep.QuotaRoot != want.QuotaRoot
+		keep.Type, keep.QuotaRoot, changed = want.Type, want.QuotaRoot, true
 	}
 	if keep.Type == "" {
 		keep.Type = want.Type

@@ -34,6 +34,8 @@ type job struct {
 	fresh   bool // there is no index of use: all of it is made anew
 	pending bool // the counts of old are known to be unfinished
 	unsure  bool // what the quota root has of the mailbox is not what old says
+	doubt   bool // the index does not vouch for what cyrus.header says
+	moved   bool // the quota root there was another than the mailbox comes under
 	oldFile *headerfile.Header
 	files   []file // message files, by UID
 	annots  map[uint32]*annots

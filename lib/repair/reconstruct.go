@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"os"
 
 	"gocyrus/lib/indexfile"
 	"gocyrus/lib/log"
@@ -106,19 +108,35 @@ func lockMailbox(ctx context.Context, m *mailbox.Store, e *mboxlist.Entry) (cont
 // upgrade brings an index of before version 12, which cannot be written, to that
 // of new mailboxes, if it can be read.
 func upgrade(ctx context.Context, s *site.Site, e *mboxlist.Entry) error {
+	p, err := pathsOf(s.Mailboxes.Options(), e)
+	if err != nil {
+		return err
+	}
+	// A mailbox that is opened is put right where that can be done by counting: what
+	// tells that cyrus.header is not to be believed would be gone.
+	if version, ok := indexVersion(p.index); !ok || indexfile.Writable(version) {
+		return nil
+	}
 	m, err := s.Mailboxes.Open(ctx, e)
 	if err != nil {
 		return nil //nolint:nilerr // it is what we are here to mend
 	}
 	defer m.Close()
-	version := uint32(0)
-	if err := m.View(ctx, func(v *mailbox.View) error { version = v.Header().Version; return nil }); err != nil {
-		return err
-	}
-	if indexfile.Writable(version) {
-		return nil
-	}
 	return m.SetVersion(ctx, s.Mailboxes.Options().IndexVersion)
+}
+
+// indexVersion is the version of an index, if its header can be read.
+func indexVersion(path string) (uint32, bool) {
+	f, err := os.Open(path)
+	if err != nil {
+		return 0, false
+	}
+	defer f.Close()
+	b := make([]byte, indexfile.MaxHeader)
+	n, _ := io.ReadFull(f, b) // old headers are shorter
+	var h indexfile.Header
+	err = h.Parse(b[:n])
+	return h.Version, err == nil
 }
 
 // settle does what follows when the locks are given back: the mailbox is opened
