@@ -297,6 +297,9 @@ func (c *Conn) Logout() error {
 // SayLogout says goodbye and waits for nothing.
 func (c *Conn) SayLogout() error { return c.Say(c.Proto.logout.line, "") }
 
+// SetTimeout bounds each later wait; 0 for none.
+func (c *Conn) SetTimeout(d time.Duration) { c.timeout = d }
+
 // NetConn is the connection as dialled.
 func (c *Conn) NetConn() net.Conn { return c.net }
 

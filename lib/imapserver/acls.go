@@ -17,7 +17,7 @@ func (s *session) getACL(p *imapwire.Parser) error {
 	if err := p.EOL(); err != nil {
 		return err
 	}
-	at, err := s.locate(name)
+	at, err := s.known(name)
 	if err != nil {
 		return err
 	}
@@ -81,7 +81,7 @@ func (s *session) myRights(p *imapwire.Parser) error {
 	if err := p.EOL(); err != nil {
 		return err
 	}
-	at, err := s.locate(name)
+	at, err := s.known(name)
 	if err != nil {
 		return err
 	}
@@ -111,7 +111,7 @@ func (s *session) listRights(p *imapwire.Parser) error {
 	if err := p.EOL(); err != nil {
 		return err
 	}
-	at, err := s.locate(name)
+	at, err := s.known(name)
 	if err != nil {
 		return err
 	}

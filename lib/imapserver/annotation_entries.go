@@ -1,32 +1,9 @@
 package imapserver
 
 import (
-	"strings"
-
 	"gocyrus/lib/glob"
 	"gocyrus/lib/imapwire"
 )
-
-// annotEntry is an annotation that is defined for messages (RFC 5257 section 3.2
-// and Cyrus's own).
-type annotEntry struct {
-	name    string
-	private bool // beside the value for all each user may have one
-}
-
-// annotEntries are in the order in which a pattern finds those without a value.
-// Cyrus has a place for most vendor entries in its index, or had none in old
-// versions of it.
-var annotEntries = []annotEntry{
-	{vendor + "snoozed", false},
-	{vendor + "snoozed-until", false},
-	{vendor + "createdmodseq", true},
-	{vendor + "savedate", true},
-	{vendor + "thrid", true},
-	{vendor + "basethrid", true},
-	{"/comment", true},
-	{"/altsubject", true},
-}
 
 // annotAttrs is a set of attributes of an annotation.
 type annotAttrs uint8
@@ -45,6 +22,7 @@ type annotPlan struct {
 	asked []annotMatch // backwards, as they are answered
 	attrs annotAttrs
 	user  string // how the user's private values are keyed
+	table []entry
 }
 
 // annotMatch is one name asked for, or a pattern.
@@ -53,8 +31,8 @@ type annotMatch struct {
 	pattern *glob.Pattern // nil for a name
 }
 
-func planAnnotation(f *imapwire.AnnotationFetch, user string) *annotPlan {
-	p := &annotPlan{user: user}
+func planAnnotation(f *imapwire.AnnotationFetch, user string, table []entry) *annotPlan {
+	p := &annotPlan{user: user, table: table}
 	for i := range f.Entries {
 		m := annotMatch{name: f.Entries[len(f.Entries)-1-i]}
 		if isPattern(m.name) {
@@ -62,15 +40,7 @@ func planAnnotation(f *imapwire.AnnotationFetch, user string) *annotPlan {
 		}
 		p.asked = append(p.asked, m)
 	}
-	for _, a := range f.Attribs {
-		// "value" is both values (RFC 5257 section 4.3).
-		pattern := glob.Compile(a, '.')
-		for i, name := range annotAttrNames {
-			if pattern.Match(name) || strings.HasPrefix(name, a+".") {
-				p.attrs |= 1 << i
-			}
-		}
-	}
+	p.attrs = annotAttrsOf(f.Attribs) // "value" is both values (RFC 5257 section 4.3)
 	return p
 }
 

@@ -1,6 +1,7 @@
 package imapserver
 
 import (
+	"slices"
 	"strconv"
 
 	"gocyrus/lib/imapwire"
@@ -24,7 +25,7 @@ func (f *fetchRun) annotations(b []byte) []byte {
 			w.unset(m.name)
 			continue
 		}
-		for _, e := range annotEntries {
+		for _, e := range slices.Backward(p.table) {
 			if m.pattern.Match(e.name) {
 				w.unset(e.name)
 			}

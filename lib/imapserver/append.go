@@ -22,6 +22,10 @@ func (s *session) appendMessages(p *imapwire.Parser) error {
 	if err != nil {
 		return err
 	}
+	return s.appendNamed(p, name)
+}
+
+func (s *session) appendNamed(p *imapwire.Parser, name string) error {
 	if err := p.SP(); err != nil {
 		return err
 	}
@@ -103,6 +107,10 @@ func (s *session) appendTo(name string, fn func(in *incoming) error) error {
 	defer in.close()
 	var done func()
 	in.target, done, in.refused = s.target(name)
+	if errors.As(in.refused, new(*elsewhere)) {
+		return in.refused // the messages are for another server to read
+	}
+	s.in.Forget()
 	if in.refused == nil {
 		defer done()
 		in.dir, in.refused = s.srv.stageDir(in.target.Mailbox)
@@ -155,8 +163,12 @@ func (in *incoming) store() (string, error) {
 	}
 	var total quota.Usage
 	for i := range in.list {
+		if err := in.list[i].mayAnnotate(in.target.Who.Rights); err != nil {
+			return "", err
+		}
 		total[quota.Storage] += int64(in.list[i].msg.Size)
 		total[quota.Message]++
+		total[quota.AnnotationStorage] += in.list[i].annotSize()
 	}
 	mbox := in.target.Mailbox
 	var validity uint32

@@ -4,11 +4,13 @@ import (
 	"errors"
 	"io"
 	"math"
+	"strings"
 	"time"
 
 	"github.com/emersion/go-imap/v2"
 
 	"gocyrus/lib/acl"
+	"gocyrus/lib/annotate"
 	"gocyrus/lib/imapwire"
 	"gocyrus/lib/index"
 	"gocyrus/lib/indexfile"
@@ -22,6 +24,7 @@ import (
 type arrival struct {
 	flags []imap.Flag
 	date  time.Time // zero: now
+	annot []mailbox.Annot
 	file  *spool.File
 	msg   *message.Message
 	uid   uint32
@@ -65,8 +68,61 @@ func (in *incoming) one(p *imapwire.Parser) error {
 		if err := a.readDate(p); err != nil {
 			return err
 		}
+		if b, err = p.Peek(); err != nil {
+			return err
+		}
+	}
+	if b == 'A' || b == 'a' {
+		if err := in.annotations(p, a); err != nil {
+			return err
+		}
 	}
 	return in.literal(p, a)
+}
+
+// annotations reads ANNOTATION and values (RFC 5257 section 4.6). That they may not be
+// stored is said when the message has been read.
+func (in *incoming) annotations(p *imapwire.Parser, a *arrival) error {
+	word, err := p.Atom()
+	if err != nil || !strings.EqualFold(word, "ANNOTATION") {
+		return appendError(err, errAppendMissing)
+	}
+	if err := p.SP(); err != nil {
+		return appendError(err, errAppendMissing)
+	}
+	entries, err := p.AnnotationStore()
+	if err != nil {
+		return err
+	}
+	if err := p.SP(); err != nil {
+		return appendError(err, errAppendMissing)
+	}
+	if in.refused == nil {
+		a.annot, in.refused = in.s.srv.annots.ofMessage(entries, annotate.UserOf(in.s.user, in.target.Mailbox.Owner()))
+	}
+	return nil
+}
+
+// mayAnnotate says whether rights allow what a message brings (RFC 5257 section 4.6).
+func (a *arrival) mayAnnotate(r acl.Rights) error {
+	for i := range a.annot {
+		need := acl.Read
+		if a.annot[i].User == "" {
+			need = acl.Annotate
+		}
+		if r&need == 0 {
+			return errPermission
+		}
+	}
+	return nil
+}
+
+// annotSize is the octets of its annotations.
+func (a *arrival) annotSize() (n int64) {
+	for i := range a.annot {
+		n += int64(len(a.annot[i].Data))
+	}
+	return n
 }
 
 func (a *arrival) readDate(p *imapwire.Parser) error {
@@ -150,7 +206,7 @@ func (a *arrival) append(r acl.Rights, inRecord bool) mailbox.Append {
 	if !inRecord {
 		sys &^= indexfile.Seen
 	}
-	m := mailbox.Append{File: a.file.Name(), Sync: a.file.Sync, Message: a.msg, Flags: sys & index.Settable(r)}
+	m := mailbox.Append{File: a.file.Name(), Sync: a.file.Sync, Message: a.msg, Flags: sys & index.Settable(r), Annots: a.annot}
 	if r&acl.Write != 0 {
 		m.UserFlags = keywords
 	}

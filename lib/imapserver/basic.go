@@ -8,18 +8,18 @@ import (
 
 // sessionCommands are the commands about the connection itself.
 var sessionCommands = map[string]command{
-	"Capability":     {in: anyState, run: (*session).capability},                 // RFC 9051 section 6.1.1
-	"Noop":           {in: anyState, run: (*session).noop},                       // RFC 9051 section 6.1.2
-	"Logout":         {in: anyState, run: (*session).logout, how: quiet},         // RFC 9051 section 6.1.3
-	"Id":             {in: anyState, run: (*session).id},                         // RFC 2971
-	"Starttls":       {in: notAuth, run: (*session).startTLS},                    // RFC 9051 section 6.2.1
-	"Authenticate":   {in: anyState, run: (*session).authenticate},               // RFC 9051 section 6.2.2
-	"Login":          {in: anyState, run: (*session).login},                      // RFC 9051 section 6.2.3
-	"Enable":         {in: signedIn, run: (*session).enable},                     // RFC 5161
-	"Namespace":      {in: signedIn, run: (*session).namespace},                  // RFC 2342
-	"Idle":           {in: signedIn, run: (*session).idle},                       // RFC 2177
-	"Compress":       {in: signedIn, run: (*session).compress},                   // RFC 4978
-	"Unauthenticate": {in: signedIn, run: (*session).unauthenticate, how: quiet}, // RFC 8437
+	"Capability":     {in: anyState, run: (*session).capability},                     // RFC 9051 section 6.1.1
+	"Noop":           {in: anyState, run: (*session).noop, away: (*session).pass},    // RFC 9051 section 6.1.2
+	"Logout":         {in: anyState, run: (*session).logout, how: quiet},             // RFC 9051 section 6.1.3
+	"Id":             {in: anyState, run: (*session).id},                             // RFC 2971
+	"Starttls":       {in: notAuth, run: (*session).startTLS},                        // RFC 9051 section 6.2.1
+	"Authenticate":   {in: anyState, run: (*session).authenticate},                   // RFC 9051 section 6.2.2
+	"Login":          {in: anyState, run: (*session).login},                          // RFC 9051 section 6.2.3
+	"Enable":         {in: signedIn, run: (*session).enable},                         // RFC 5161
+	"Namespace":      {in: signedIn, run: (*session).namespace},                      // RFC 2342
+	"Idle":           {in: signedIn, run: (*session).idle, away: (*session).idleFar}, // RFC 2177
+	"Compress":       {in: signedIn, run: (*session).compress},                       // RFC 4978
+	"Unauthenticate": {in: signedIn, run: (*session).unauthenticate, how: quiet},     // RFC 8437
 }
 
 func (s *session) noop(p *imapwire.Parser) error { return p.EOL() }

@@ -5,6 +5,7 @@ import (
 	"strconv"
 	"strings"
 
+	"gocyrus/lib/csync"
 	"gocyrus/lib/imapwire"
 )
 
@@ -52,6 +53,7 @@ var capabilities = []capability{
 	{name: "MOVE", needs: "Move"},
 	{name: "MULTIAPPEND", needs: "Append"},
 	{name: "MULTISEARCH", needs: "Esearch"},
+	{words: (*session).mupdateWord, greet: true},
 	{name: "NAMESPACE"},
 	{name: "NOTIFY", needs: "Notify"},
 	{name: "OBJECTID", needs: "Fetch Status"},
@@ -85,6 +87,7 @@ var capabilities = []capability{
 	{name: "URLAUTH=BINARY", needs: "Genurlauth"},
 	{name: "WITHIN", needs: "Search"},
 
+	{name: "ANNOTATEMORE", when: func(s *session) bool { return s.srv.opts.Annotations.Legacy }},
 	{name: "DIGEST=SHA1", needs: "Fetch"},
 	{name: "NO_ATOMIC_RENAME", needs: "Rename"},
 	{name: "SCAN", needs: "Scan"},
@@ -92,8 +95,8 @@ var capabilities = []capability{
 	{name: "SORT=UID", needs: "Sort"},
 	{name: "THREAD=REFS", needs: "Thread"},
 	{name: "X-CREATEDMODSEQ", needs: "Fetch"},
+	{name: csync.CapOurs, needs: "Syncapply", when: func(s *session) bool { return s.admin }},
 	{name: "X-REPLICATION", needs: "Syncapply"},
-	{name: "X-REPLICATION-ARCHIVE", needs: "Syncapply"},
 	{name: "X-SIEVE-MAILBOX", needs: "Syncapply"},
 	{name: "XLIST", needs: "Xlist"},
 	{name: "XMOVE", needs: "Xmove"},
@@ -109,7 +112,7 @@ const (
 )
 
 // features are the parts of commands that are there.
-var features = map[string]bool{hasRev2: true}
+var features = map[string]bool{hasRev2: true, hasAnnotations: true}
 
 // offered is the capabilities whose commands are all there and that the site
 // has not suppressed.

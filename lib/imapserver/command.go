@@ -1,6 +1,7 @@
 package imapserver
 
 import (
+	"errors"
 	"maps"
 	"strings"
 
@@ -13,6 +14,12 @@ type command struct {
 	in  state // where it is open
 	run func(*session, *imapwire.Parser) error
 	how how
+	// far, when set, carries out what run found to be about another server's
+	// mailbox; nil passes the command on as it is.
+	far func(*session, *place) error
+	// away is run in place of run while the selected mailbox is another server's;
+	// nil passes on what is about that mailbox, and runs the rest here.
+	away func(*session, *imapwire.Parser) error
 }
 
 // how says what surrounds a command.
@@ -28,11 +35,15 @@ const (
 	admins
 	// change commands alter the store: refused on a replica or with "readonly".
 	change
+	// refer commands send a client that can follow to the server that has the
+	// mailbox; referAdmin ones only administrators.
+	refer
+	referAdmin
 )
 
 // commands is every command the server speaks, by its name in the spelling of
 // its error texts: "Fetch"; those behind UID are "UID Fetch".
-var commands = merge(sessionCommands, mailboxCommands, selectedCommands, sortCommands)
+var commands = merge(sessionCommands, mailboxCommands, selectedCommands, sortCommands, syncCommands, peerCommands)
 
 func merge(tables ...map[string]command) map[string]command {
 	all := map[string]command{}
@@ -81,13 +92,43 @@ func (s *session) dispatch() error {
 	if c.how&change != 0 && s.srv.opts.ReadOnly {
 		return errReadOnly
 	}
-	if err := c.run(s, s.p); err != nil {
+	if err := s.run(c); err != nil {
 		return err
 	}
-	if s.sel == nil || c.how&quiet != 0 {
+	if c.how&quiet != 0 {
 		return nil
 	}
+	if s.farSel != nil {
+		return s.farNews()
+	}
 	return s.sendUpdates(c.how&keepNumbers == 0)
+}
+
+// run carries a command out, here or where its mailbox is.
+func (s *session) run(c command) error {
+	if s.srv.murder == nil || s.who == nil {
+		return c.run(s, s.p)
+	}
+	s.heard = nil
+	if err := s.notHere(s.name); err != nil {
+		return err
+	}
+	s.in.Record()
+	defer s.in.Forget()
+	if s.farSel != nil {
+		switch {
+		case c.away != nil:
+			return c.away(s, s.p)
+		case c.in == selected:
+			return s.pass(s.p)
+		}
+	}
+	err := c.run(s, s.p)
+	var far *elsewhere
+	if errors.As(err, &far) {
+		err = s.forward(c, far.at)
+	}
+	return err
 }
 
 // find looks the command up, in the order in which Cyrus looks: login, name,
@@ -101,9 +142,9 @@ func (s *session) find(name string) (command, string, error) {
 		return s.findUID()
 	case !ok || c.in&(s.state|notAuth) == 0 && c.in&signedIn == 0:
 		return c, name, errUnknown
-	case c.how&admins != 0 && !s.admin:
+	case c.how&admins != 0 && !s.selfAdmin():
 		return c, name, errUnknown
-	case c.in == selected && s.sel == nil:
+	case c.in == selected && s.state != selected:
 		return c, name, errNoMailbox
 	}
 	return c, name, nil
@@ -111,7 +152,7 @@ func (s *session) find(name string) (command, string, error) {
 
 // findUID reads the word after UID and the space behind it.
 func (s *session) findUID() (command, string, error) {
-	if s.sel == nil {
+	if s.state != selected {
 		return command{}, "", errNoMailbox
 	}
 	s.p.SetCommand("Uid", "")

@@ -75,7 +75,7 @@ func (s *session) runFetch(set imap.NumSet, f *imapwire.Fetch, uid bool) error {
 	plan := planFetch(f)
 	plan.condStore, plan.qresync = s.enabled&condStore != 0, s.enabled&qResync != 0
 	if f.Annotation != nil {
-		plan.annot = planAnnotation(f.Annotation, s.sel.idx.AnnotUser())
+		plan.annot = planAnnotation(f.Annotation, s.sel.idx.AnnotUser(), s.srv.annots.message)
 	}
 	if f.Items&imapwire.FetchFolder != 0 {
 		plan.folder = s.external(s.sel.name)

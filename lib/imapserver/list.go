@@ -28,11 +28,14 @@ type listing struct {
 	ctx  context.Context
 	kind listKind
 	args *imapwire.List
+	meta *metadataQuery // what RETURN (METADATA ...) asks for
 	pats glob.Set
 	sep  byte
 
 	subs map[mboxname.Name]bool   // subscriptions, where they are asked for
 	uses map[mboxname.Name]string // special uses, where they are told
+
+	pending []listed // lines that wait for what other servers know
 
 	wait    listed
 	waiting bool
@@ -72,11 +75,14 @@ func (s *session) list(p *imapwire.Parser) error {
 	if err != nil {
 		return err
 	}
-	q := metadataQuery{entries: args.Metadata}
-	if err := q.fold(); err != nil {
+	if args.Select&imapwire.SelectRemote != 0 {
+		s.referrals = true
+	}
+	meta := &metadataQuery{entries: args.Metadata, maxSize: -1}
+	if err := meta.fold(); err != nil {
 		return err
 	}
-	return s.runList(plainList, args)
+	return s.runList(plainList, args, meta)
 }
 
 // oldList is LSUB, XLIST and the R- forms, which know one pattern and no
@@ -93,18 +99,29 @@ func (s *session) oldList(kind listKind, sel imapwire.ListSelect) error {
 	if err := s.p.EOL(); err != nil {
 		return err
 	}
-	return s.runList(kind, args)
+	return s.runList(kind, args, nil)
 }
 
 func (s *session) lsub(*imapwire.Parser) error  { return s.oldList(lsubList, imapwire.SelectSubscribed) }
 func (s *session) xlist(*imapwire.Parser) error { return s.oldList(xList, 0) }
-func (s *session) rlist(*imapwire.Parser) error { return s.oldList(plainList, 0) }
 
-func (s *session) runList(kind listKind, args *imapwire.List) error {
-	l := &listing{s: s, ctx: s.ctx, kind: kind, args: args, sep: s.srv.opts.Namespace.Sep()}
+func (s *session) rlist(*imapwire.Parser) error {
+	s.referrals = true // from here on (RFC 2193 section 4)
+	return s.oldList(plainList, 0)
+}
+
+func (s *session) rlsub(p *imapwire.Parser) error {
+	s.referrals = true
+	return s.lsub(p)
+}
+
+func (s *session) runList(kind listKind, args *imapwire.List, meta *metadataQuery) error {
+	l := &listing{s: s, ctx: s.ctx, kind: kind, args: args, meta: meta, sep: s.srv.opts.Namespace.Sep()}
 	if len(args.Patterns) == 1 && args.Patterns[0] == "" && kind != lsubList {
 		l.separator()
 	} else if err := l.run(); err != nil {
+		return err
+	} else if err := l.finish(); err != nil {
 		return err
 	}
 	if l.calls > 0 {
@@ -172,7 +189,7 @@ func (l *listing) load() (err error) {
 	}
 	// The site decides whether those hear of special uses who do not ask.
 	asked := l.kind == xList || l.args.Return&imapwire.ReturnSpecialUse != 0 || l.s.srv.opts.UseAlways
-	if asked && !l.s.admin {
+	if asked && !l.s.admin && !l.s.srv.frontend() {
 		l.uses, err = l.s.srv.ops.SpecialUses(l.ctx, l.s.user)
 	}
 	return err

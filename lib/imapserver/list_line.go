@@ -3,25 +3,41 @@ package imapserver
 import (
 	"errors"
 
-	"gocyrus/lib/acl"
 	"gocyrus/lib/charset"
 	"gocyrus/lib/imapwire"
 	"gocyrus/lib/mboxlist"
 	"gocyrus/lib/mboxname"
 )
 
-// line writes one line of the answer, and the lines that RETURN adds to it.
+// line writes one line of the answer, and the lines that RETURN adds to it, or puts
+// it aside until other servers have told theirs.
 func (l *listing) line(n *listed) error {
+	if l.defers() {
+		l.pending = append(l.pending, *n)
+		return nil
+	}
+	return l.write(n, nil)
+}
+
+// write writes a line. facts is what other servers told of the mailbox; nil where
+// there are none to ask.
+func (l *listing) write(n *listed, facts *farFacts) error {
 	use := l.use(n)
+	if facts != nil && use == "" {
+		use = facts.uses
+	}
 	if l.args.Select&imapwire.SelectSpecialUse != 0 && use == "" {
 		return nil
 	}
 	if n.name != "" && l.subs[n.name] {
 		n.attrs |= attrSubscribed
 	}
-	status, err := l.status(n)
-	if err != nil {
-		return err
+	var status *statusData
+	if facts == nil {
+		var err error
+		if status, err = l.status(n); err != nil {
+			return err
+		}
 	}
 	b := append(l.s.in.Scratch(), "* "...)
 	b = append(append(b, l.kind...), ' ')
@@ -35,10 +51,14 @@ func (l *listing) line(n *listed) error {
 	if status != nil {
 		b = l.s.appendStatus(b, n.ext, l.args.Status, status)
 	}
+	if facts != nil {
+		b = append(b, facts.lines...)
+	}
 	if l.args.Return&imapwire.ReturnMyRights != 0 && n.name != "" {
 		b = l.s.appendMyRights(b, n.ext, n.rights)
 	}
-	if l.args.Return&imapwire.ReturnMetadata != 0 && n.name != "" {
+	if l.args.Return&imapwire.ReturnMetadata != 0 && n.name != "" && facts == nil {
+		var err error
 		if b, err = l.metadata(b, n); err != nil {
 			return err
 		}
@@ -50,12 +70,8 @@ func (l *listing) line(n *listed) error {
 // that cannot be read has none.
 func (l *listing) metadata(b []byte, n *listed) ([]byte, error) {
 	at, err := l.s.place(n.name)
-	if err == nil && !l.s.rules(n.name) {
-		err = at.need(acl.Read)
-	}
 	if err == nil {
-		q := &metadataQuery{entries: l.args.Metadata, maxSize: -1}
-		b, _, err = l.s.appendMetadata(b, n.ext, at, q)
+		b, _, err = l.s.appendMetadata(b, at, l.meta)
 	}
 	if unreadable(err) {
 		return b, nil

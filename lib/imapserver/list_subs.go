@@ -15,6 +15,11 @@ import (
 
 // subscribed is the names that the user is subscribed to.
 func (s *session) subscribed() ([]mboxname.Name, error) {
+	if s.srv.frontend() {
+		if home := s.home(); home != "" {
+			return s.farSubscribed(home)
+		}
+	}
 	return s.srv.subs.List(s.subsUser())
 }
 

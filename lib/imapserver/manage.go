@@ -13,33 +13,38 @@ import (
 	"gocyrus/lib/mboxops"
 )
 
-// create is CREATE: with a partition, from administrators, or a list of
-// parameters (RFC 4466, RFC 6154). LOCALCREATE is the same as long as no Murder
-// has to hear of the one and not of the other.
-func (s *session) create(p *imapwire.Parser) error {
+func (s *session) create(p *imapwire.Parser) error { return s.createMailbox(p, s.srv.ops) }
+
+// createMailbox is CREATE: with a partition, from administrators, or a list of
+// parameters (RFC 4466, RFC 6154).
+func (s *session) createMailbox(p *imapwire.Parser, ops *mboxops.Ops) error {
 	name, err := p.SPAString()
 	if err != nil {
 		return err
 	}
 	var params mboxops.CreateParams
+	server := "" // of a murder
 	if more, err := p.Accept(' '); err != nil {
 		return err
 	} else if more {
-		if err := readCreate(p, &params); err != nil {
+		if err := readCreate(p, &params, &server); err != nil {
 			return err
 		}
 	}
 	if err := p.EOL(); err != nil {
 		return err
 	}
-	if params.Partition != "" && !s.admin {
+	if (params.Partition != "" || server != "") && !s.admin {
 		return errPermission
 	}
 	n, err := s.internal(name)
 	if err != nil {
 		return err
 	}
-	e, err := s.srv.ops.Create(s.ctx, s.asker(), n, params)
+	if s.srv.frontend() {
+		return s.createFar(n, name, &params, server)
+	}
+	e, err := ops.Create(s.ctx, s.asker(), n, params)
 	if err != nil {
 		// RFC 6154 section 3 has a response code for CREATE alone.
 		if errors.Is(err, mboxops.ErrUseConflict) || errors.Is(err, mboxops.ErrBadUse) {
@@ -55,7 +60,7 @@ func (s *session) create(p *imapwire.Parser) error {
 const maxUses = 100
 
 // readCreate reads what follows the name.
-func readCreate(p *imapwire.Parser, params *mboxops.CreateParams) error {
+func readCreate(p *imapwire.Parser, params *mboxops.CreateParams, server *string) error {
 	bad := imapwire.Bad("Invalid partition name in " + p.Command())
 	open, err := p.Accept('(')
 	if err != nil {
@@ -63,8 +68,9 @@ func readCreate(p *imapwire.Parser, params *mboxops.CreateParams) error {
 	}
 	if !open {
 		w, _, err := p.Word()
-		// "server!partition" names a server of a Murder; there is one here.
-		params.Partition = w[strings.LastIndexByte(w, '!')+1:]
+		// "server!partition" names a server of a murder, which a frontend goes by.
+		i := strings.LastIndexByte(w, '!')
+		*server, params.Partition = w[:max(i, 0)], w[i+1:]
 		return err
 	}
 	for {
@@ -75,7 +81,7 @@ func readCreate(p *imapwire.Parser, params *mboxops.CreateParams) error {
 		if ok, err := p.Accept(' '); err != nil || !ok {
 			return firstOf(err, bad)
 		}
-		if err := readCreateParam(p, strings.ToUpper(key), params, bad); err != nil {
+		if err := readCreateParam(p, strings.ToUpper(key), params, server, bad); err != nil {
 			return err
 		}
 		if more, err := p.Accept(' '); err != nil {
@@ -92,7 +98,7 @@ func readCreate(p *imapwire.Parser, params *mboxops.CreateParams) error {
 
 // readCreateParam reads one value, a word or a list of some. Parameters that
 // nobody knows are taken and forgotten, as by Cyrus.
-func readCreateParam(p *imapwire.Parser, key string, params *mboxops.CreateParams, bad error) error {
+func readCreateParam(p *imapwire.Parser, key string, params *mboxops.CreateParams, server *string, bad error) error {
 	var words []string
 	open, err := p.Accept('(')
 	if err != nil {
@@ -122,6 +128,8 @@ func readCreateParam(p *imapwire.Parser, key string, params *mboxops.CreateParam
 	switch key {
 	case "PARTITION":
 		params.Partition = words[0]
+	case "SERVER":
+		*server = words[0]
 	case "USE":
 		params.SpecialUse = words
 	case "TYPE":
@@ -147,8 +155,11 @@ func number(s string, max uint64) (n uint64, ok bool) {
 	return n, s != ""
 }
 
-// delete is DELETE, and LOCALDELETE.
 func (s *session) delete(p *imapwire.Parser) error {
+	return s.deleteMailbox(p, s.srv.ops, mboxops.DeleteParams{})
+}
+
+func (s *session) deleteMailbox(p *imapwire.Parser, ops *mboxops.Ops, how mboxops.DeleteParams) error {
 	name, err := p.SPAString()
 	if err != nil {
 		return err
@@ -160,7 +171,10 @@ func (s *session) delete(p *imapwire.Parser) error {
 	if err != nil {
 		return mboxlist.ErrNotFound
 	}
-	return s.srv.ops.Delete(s.ctx, s.asker(), n, mboxops.DeleteParams{})
+	if err := s.far(n); err != nil {
+		return err
+	}
+	return ops.Delete(s.ctx, s.asker(), n, how)
 }
 
 // rename is RENAME old new [partition]; xrename tells of each mailbox as it
@@ -202,6 +216,9 @@ func (s *session) renameMailbox(p *imapwire.Parser, tell bool) error {
 	}
 	if params.Partition != "" && !s.admin {
 		return errPermission
+	}
+	if err := s.far(old); err != nil {
+		return err
 	}
 	if tell {
 		params.Progress = s.tellRename
@@ -249,6 +266,11 @@ func (s *session) setSubscribed(p *imapwire.Parser, on bool) error {
 	n, err := s.internal(name)
 	if err == nil && on {
 		err = s.listed(n)
+	}
+	if err == nil && s.srv.frontend() {
+		if far, err := s.subscribeFar(n, on); far || err != nil {
+			return err
+		}
 	}
 	if err == nil {
 		err = s.srv.ops.Subscribe(s.ctx, s.asker(), n, on)
@@ -310,6 +332,9 @@ func (s *session) changeACL(name, identifier, rights string) error {
 
 // autocreate makes the user's INBOX at login, where the site wants that.
 func (s *session) autocreate() {
+	if s.srv.frontend() {
+		return // Cyrus made INBOX here, and told the murder so
+	}
 	if err := s.srv.ops.Autocreate(s.ctx, s.asker()); err != nil {
 		log.Err("autocreateinbox: %s: %v", s.user, err) // the login stands
 	}

@@ -5,9 +5,7 @@ import (
 	"math"
 	"strings"
 
-	"gocyrus/lib/acl"
 	"gocyrus/lib/imapwire"
-	"gocyrus/lib/mailbox"
 )
 
 // metadataQuery is what GETMETADATA and LIST RETURN (METADATA ...) ask for.
@@ -15,6 +13,7 @@ type metadataQuery struct {
 	entries []string // in lower case, with /shared or /private in front
 	depth   int      // 0, 1 or -1 for all below
 	maxSize int64    // of a value that is told; -1 for any
+	ask     annotAsk // the same, once fold has been called
 }
 
 var (
@@ -22,6 +21,8 @@ var (
 	errMetaEntry  = imapwire.Bad("Missing metadata entry")
 	errMetaList   = imapwire.Bad("Missing metadata entry list")
 	errMetaPrefix = imapwire.Bad("entry must begin with /shared or /private")
+
+	errMetaValueArg = imapwire.Bad("Missing metadata value")
 )
 
 // getMetadata is GETMETADATA (RFC 5464 section 4.2). Cyrus also takes the options
@@ -67,14 +68,27 @@ func (s *session) getMetadata(p *imapwire.Parser) error {
 	return s.answerMetadata(name, q)
 }
 
-// fold brings entries into lower case, and checks what they begin with.
+// fold brings entries into lower case, checks what they begin with, and prepares
+// ask.
 func (q *metadataQuery) fold() error {
 	for i, e := range q.entries {
 		e = strings.ToLower(e)
-		if _, _, ok := splitEntry(e); !ok {
+		rest, private, ok := splitEntry(e)
+		if !ok {
 			return errMetaPrefix
 		}
 		q.entries[i] = e
+		which := forAll
+		if private {
+			which = forOne
+		}
+		q.ask.add(rest, which)
+		switch {
+		case q.depth < 0:
+			q.ask.add(rest+"/*", which)
+		case q.depth > 0:
+			q.ask.add(rest+"/%", which)
+		}
 	}
 	return nil
 }
@@ -135,52 +149,47 @@ func metaOptions(words []string, q *metadataQuery) error {
 	return nil
 }
 
+// answerMetadata answers for one mailbox, for the server with the name "", or for
+// all mailboxes that a pattern matches.
 func (s *session) answerMetadata(name string, q *metadataQuery) error {
-	at, err := s.metadataPlace(name)
-	if err != nil {
-		return err
-	}
-	if at != nil && !s.rules(at.name) {
-		if err := at.need(acl.Read); err != nil {
+	longest := 0
+	err := s.eachMetadataPlace(name, func(at *place) error {
+		b, n, err := s.appendMetadata(s.in.Scratch(), at, q)
+		if err != nil {
 			return err
 		}
-	}
-	b, longest, err := s.appendMetadata(s.in.Scratch(), name, at, q)
-	if err != nil {
-		return err
-	}
+		longest = max(longest, n)
+		return s.in.Commit(b)
+	})
 	if longest > 0 {
 		s.text = fmt.Sprintf("[METADATA LONGENTRIES %d] Completed", longest) // RFC 5464 section 4.2.1
 	}
-	return s.in.Commit(b)
+	return err
 }
 
-// metadataPlace is the mailbox of a name, nil for the server's, which is "".
-func (s *session) metadataPlace(name string) (*place, error) {
-	if name == "" {
-		return nil, nil
-	}
-	return s.locate(name)
-}
-
-// appendMetadata appends the untagged line, nothing when no value is told.
-// longest is the size of the largest that was too large.
-func (s *session) appendMetadata(b []byte, name string, at *place, q *metadataQuery) (_ []byte, longest int, err error) {
+// appendMetadata appends the untagged line of a mailbox, of the server with nil,
+// and nothing when no value is told. longest is the size of the largest that was
+// too large.
+func (s *session) appendMetadata(b []byte, at *place, q *metadataQuery) (_ []byte, longest int, err error) {
 	m, err := s.openMetadata(at)
 	if err != nil {
 		return b, 0, err
 	}
 	start := len(b)
 	b = append(b, "* METADATA "...)
-	b = s.mailbox(b, name)
+	b = s.mailbox(b, m.external())
 	sep := " ("
-	err = m.each(q, func(entry, value string, ok bool) {
+	err = m.each(&q.ask, func(name string, private bool, value string, ok bool) {
 		if ok && q.maxSize >= 0 && int64(len(value)) > q.maxSize {
 			longest = max(longest, len(value))
 			return
 		}
+		prefix := "/shared"
+		if private {
+			prefix = "/private"
+		}
 		b = append(b, sep...)
-		b = imapwire.AppendString(b, entry)
+		b = imapwire.AppendString(b, prefix+name)
 		b = imapwire.AppendNString(append(b, ' '), value, ok)
 		sep = " "
 	})
@@ -188,96 +197,4 @@ func (s *session) appendMetadata(b []byte, name string, at *place, q *metadataQu
 		return b[:start], longest, err
 	}
 	return append(b, ")\r\n"...), longest, nil
-}
-
-// openMetadata reads what values are computed from.
-func (s *session) openMetadata(at *place) (*metadataView, error) {
-	m := &metadataView{s: s, at: at, entries: serverEntries}
-	if at == nil {
-		m.space = diskSpace(s.srv.site.Config.Partitions())
-		return m, nil
-	}
-	m.entries = mailboxEntries
-	box, err := s.srv.store.Open(s.ctx, at.entry)
-	if err != nil {
-		return nil, err
-	}
-	defer box.Close()
-	m.updated = modified(box.Path("index"))
-	return m, box.View(s.ctx, func(v *mailbox.View) error {
-		m.header = *v.Header()
-		return nil
-	})
-}
-
-// setMetadata is SETMETADATA (RFC 5464 section 4.3).
-func (s *session) setMetadata(p *imapwire.Parser) error {
-	name, err := p.SPAString()
-	if err != nil {
-		return err
-	}
-	if err := p.SP(); err != nil {
-		return err
-	}
-	if ok, err := p.Accept('('); err != nil || !ok {
-		return firstOf(err, errMetaList)
-	}
-	var values []metadataValue
-	for {
-		v, err := readMetaValue(p)
-		if err != nil {
-			return err
-		}
-		if values = append(values, v); len(values) > maxMetaValues {
-			return errMetaList
-		}
-		if more, err := p.Accept(' '); err != nil {
-			return err
-		} else if more {
-			continue
-		}
-		if ok, err := p.Accept(')'); err != nil || !ok {
-			return firstOf(err, errMetaEntry)
-		}
-		break
-	}
-	if err := p.EOL(); err != nil {
-		return err
-	}
-	at, err := s.metadataPlace(name)
-	if err != nil {
-		return err
-	}
-	return s.storeMetadata(at, values)
-}
-
-// maxMetaValues bounds the entries of one SETMETADATA.
-const maxMetaValues = 1000
-
-// metadataValue is one entry to be set.
-type metadataValue struct {
-	entry   string // without /shared or /private
-	private bool
-	value   string
-	unset   bool // NIL
-	def     *entry
-}
-
-func readMetaValue(p *imapwire.Parser) (v metadataValue, err error) {
-	name, err := p.AString()
-	if err != nil {
-		return v, idError(err, errMetaEntry)
-	}
-	if ok, err := p.Accept(' '); err != nil || !ok {
-		return v, firstOf(err, errMetaEntry)
-	}
-	value, has, err := p.NString(true)
-	if err != nil {
-		return v, idError(err, errMetaEntry)
-	}
-	rest, private, ok := splitEntry(strings.ToLower(name))
-	if !ok {
-		return v, errMetaPrefix
-	}
-	return metadataValue{entry: rest, private: private, value: value, unset: !has}, nil
 }

@@ -2,88 +2,121 @@ package imapserver
 
 import (
 	"strconv"
-	"strings"
 	"time"
 
 	"gocyrus/lib/acl"
+	"gocyrus/lib/annotate"
 	"gocyrus/lib/indexfile"
 )
 
 // vendor is in front of Cyrus's own entries.
-const vendor = "/vendor/cmu/cyrus-imapd/"
+const vendor = annotate.Vendor
 
-// entry is an annotation that is defined, for a mailbox or for the server.
+// entry is an annotation that is defined, for a mailbox, the server or messages.
 type entry struct {
-	name    string // without /shared or /private
-	shared  bool   // there is a value for all
-	private bool   // there is one for each user
-	rights  acl.Rights
-	check   func(value string) bool // nil: any text
-	// option: the value is this bit of the index header.
-	option indexfile.Options
-	// computed entries cannot be set.
+	name   string
+	set    values // that may be set
+	kind   annotate.Kind
+	rights acl.Rights // to set the value for all, beyond the usual ones
+
+	// Where the value lies; in the database when there is none of these. An entry
+	// of the database can be read for all and for oneself, whatever may be set.
 	computed func(*metadataView) (value string, ok bool)
-	// file is the name in the directory msg that holds the value.
-	file string
+	own      bool              // what is computed is the user's own
+	option   indexfile.Options // bit of the index header
+	file     string            // in the directory msg
+
+	// lookup: the right to look up the mailbox is enough to read it.
+	lookup bool
+	// accept, unless nil, checks a value further than its kind, in a mailbox.
+	accept func(at *place, value string) error
+	// header makes the change of the index header, for what lies there.
+	header func(value string) (func(h *indexfile.Header) (changed bool), error)
 }
 
-// mailboxEntries and serverEntries are in the order in which a listing of all
-// shows those without a stored value.
+// values is a set of the two values that an entry may have.
+type values uint8
+
+const (
+	forAll  values = 1 << iota // /shared, value.shared
+	forOne                     // /private, value.priv
+	forBoth = forAll | forOne
+)
+
+// stored says whether the value lies in the database.
+func (e *entry) stored() bool { return e.computed == nil && e.option == 0 && e.file == "" }
+
+// mailboxEntries, serverEntries and messageEntries are in Cyrus's order (imap/annotate.c,
+// *_builtin_entries): backwards it is that of an answer with many.
 var mailboxEntries = []entry{
-	{name: vendor + "uniqueid", shared: true, computed: func(m *metadataView) (string, bool) { return m.at.entry.UniqueID, true }},
-	{name: vendor + "synccrcs", shared: true, computed: func(m *metadataView) (string, bool) {
-		annot := uint64(m.header.SyncCRCAnnot)
-		if m.header.Version < 13 { // which has no such sum
-			annot = 0
-		}
-		return decimal(uint64(m.header.SyncCRC)) + " " + decimal(annot), true
-	}},
-	{name: vendor + "squat", shared: true, private: true, rights: acl.Admin, check: isSwitch},
-	{name: vendor + "sortorder", shared: true, private: true, check: isNumber},
-	{name: vendor + "size", shared: true, computed: func(m *metadataView) (string, bool) { return decimal(m.header.QuotaUsed), true }},
-	{name: vendor + "sieve", shared: true, private: true, rights: acl.Admin},
-	{name: vendor + "sharedseen", shared: true, rights: acl.Admin, check: isSwitch, option: indexfile.OptSharedSeen},
-	{name: vendor + "search-fuzzy-always", shared: true, private: true, check: isSwitch},
-	{name: vendor + "userrawquota", shared: true, computed: rawQuota},
-	{name: vendor + "pop3showafter", shared: true, computed: func(m *metadataView) (string, bool) { return date(m.header.POP3ShowAfter) }},
-	{name: vendor + "pop3newuidl", shared: true, rights: acl.Admin, check: isSwitch, option: indexfile.OptPOP3NewUIDL},
-	{name: vendor + "partition", shared: true, computed: func(m *metadataView) (string, bool) { return m.at.entry.Partition, true }},
-	{name: vendor + "noexpire_until", shared: true, private: true, rights: acl.Admin, check: isNumber},
-	{name: vendor + "news2mail", shared: true, private: true, rights: acl.Admin},
-	{name: vendor + "lastupdate", shared: true, computed: func(m *metadataView) (string, bool) { return m.updated.UTC().Format(dateForm), true }},
-	{name: vendor + "foldermodseq", shared: true, computed: func(m *metadataView) (string, bool) { return decimal(m.at.entry.FolderModSeq), true }},
-	{name: vendor + "hasalarms", shared: true, computed: func(m *metadataView) (string, bool) {
+	{name: "/check", set: forBoth, kind: annotate.Boolean},
+	{name: "/checkperiod", set: forBoth, kind: annotate.Unsigned},
+	{name: "/comment", set: forBoth},
+	{name: "/sort", set: forBoth},
+	{name: annotate.SpecialUse, set: forOne},
+	{name: "/thread", set: forBoth},
+	{name: vendor + "annotsize", computed: func(m *metadataView) (string, bool) { return decimal(uint64(m.header.AnnotUsed)), true }},
+	{name: vendor + "archive", set: forAll, kind: annotate.Duration, rights: acl.Admin},
+	{name: vendor + "delete", set: forAll, kind: annotate.Duration, rights: acl.Admin},
+	{name: vendor + "duplicatedeliver", set: forAll, kind: annotate.Boolean, option: indexfile.OptDupDeliver},
+	{name: vendor + "expire", set: forAll, kind: annotate.Duration, rights: acl.Admin},
+	{name: vendor + "lastpop", computed: func(m *metadataView) (string, bool) { return date(m.header.POP3LastLogin) }},
+	{name: vendor + "hasalarms", computed: func(m *metadataView) (string, bool) {
 		return strconv.FormatBool(m.header.Options&indexfile.OptAlarms != 0), true
 	}},
-	{name: vendor + "lastpop", shared: true, computed: func(m *metadataView) (string, bool) { return date(m.header.POP3LastLogin) }},
-	{name: vendor + "expire", shared: true, private: true, rights: acl.Admin, check: isNumber},
-	{name: vendor + "duplicatedeliver", shared: true, rights: acl.Admin, check: isSwitch, option: indexfile.OptDupDeliver},
-	{name: vendor + "delete", shared: true, private: true, rights: acl.Admin, check: isNumber},
-	{name: vendor + "archive", shared: true, private: true, rights: acl.Admin, check: isNumber},
-	{name: vendor + "annotsize", shared: true, computed: func(m *metadataView) (string, bool) { return decimal(uint64(m.header.AnnotUsed)), true }},
-	{name: "/thread", shared: true, private: true},
-	{name: specialUse, shared: true, private: true}, // the shared one is never set
-	{name: "/sort", shared: true, private: true},
-	{name: "/comment", shared: true, private: true},
-	{name: "/checkperiod", shared: true, private: true},
-	{name: "/check", shared: true, private: true, check: isSwitch},
+	{name: vendor + "foldermodseq", computed: func(m *metadataView) (string, bool) { return decimal(m.at.entry.FolderModSeq), true }},
+	{name: vendor + "lastupdate", computed: func(m *metadataView) (string, bool) { return m.updated.UTC().Format(dateForm), true }},
+	{name: vendor + "news2mail", set: forAll, rights: acl.Admin},
+	{name: vendor + "noexpire_until", set: forAll, kind: annotate.Unsigned, rights: acl.Admin},
+	{name: vendor + "partition", lookup: true, computed: func(m *metadataView) (string, bool) { return m.at.entry.Partition, true }},
+	{name: vendor + "pop3newuidl", set: forAll, kind: annotate.Boolean, option: indexfile.OptPOP3NewUIDL},
+	{name: vendor + "pop3showafter", set: forAll, header: showAfter,
+		computed: func(m *metadataView) (string, bool) { return date(m.header.POP3ShowAfter) }},
+	{name: vendor + "userrawquota", computed: rawQuota},
+	{name: vendor + "search-fuzzy-always", set: forAll, accept: fuzzyAlways},
+	{name: vendor + "sharedseen", set: forAll, kind: annotate.Boolean, option: indexfile.OptSharedSeen},
+	{name: vendor + "sieve", set: forAll, rights: acl.Admin},
+	{name: vendor + "size", computed: func(m *metadataView) (string, bool) { return decimal(m.header.QuotaUsed), true }},
+	{name: vendor + "sortorder", set: forOne, kind: annotate.Unsigned},
+	{name: vendor + "squat", set: forAll, kind: annotate.Boolean, rights: acl.Admin},
+	{name: vendor + "synccrcs", computed: syncCRCs},
+	{name: vendor + "uniqueid", computed: func(m *metadataView) (string, bool) { return m.at.entry.UniqueID, true }},
 }
 
 var serverEntries = []entry{
-	{name: vendor + "squat", shared: true, private: true, check: isSwitch},
-	{name: vendor + "shutdown", shared: true, file: "shutdown"},
-	{name: vendor + "freespace/percent/most", shared: true, computed: func(m *metadataView) (string, bool) { return m.space.most() }},
-	{name: vendor + "freespace/total", shared: true, computed: func(m *metadataView) (string, bool) { return m.space.total() }},
-	{name: vendor + "freespace", shared: true, computed: func(m *metadataView) (string, bool) { return m.space.free() }},
-	{name: vendor + "expire", shared: true, private: true, check: isNumber},
-	{name: vendor + "usercounters", private: true, computed: userCounters},
-	{name: vendor + "usermodseq", private: true, computed: userModSeq},
-	{name: "/motd", shared: true, file: "motd"},
-	{name: "/comment", shared: true, private: true},
-	{name: "/admin", shared: true, private: true},
+	{name: "/admin", set: forAll},
+	{name: "/comment", set: forBoth},
+	{name: "/motd", set: forAll, file: "motd"},
+	{name: vendor + "usermodseq", own: true, computed: userModSeq},
+	{name: vendor + "usercounters", own: true, computed: userCounters},
+	{name: vendor + "expire", set: forAll, kind: annotate.Duration},
+	{name: vendor + "freespace", computed: func(m *metadataView) (string, bool) { return m.space().free() }},
+	{name: vendor + "freespace/total", computed: func(m *metadataView) (string, bool) { return m.space().total() }},
+	{name: vendor + "freespace/percent/most", computed: func(m *metadataView) (string, bool) { return m.space().most() }},
+	{name: vendor + "shutdown", set: forAll, file: "shutdown"},
+	{name: vendor + "squat", set: forAll, kind: annotate.Boolean},
 }
 
-const specialUse = "/specialuse"
+// messageEntries are RFC 5257's (section 3.2) and Cyrus's own. Cyrus has a place for
+// most of its own in its index, or had none in old versions of it.
+var messageEntries = []entry{
+	{name: "/altsubject", set: forBoth},
+	{name: "/comment", set: forBoth},
+	{name: vendor + "basethrid", set: forBoth},
+	{name: vendor + "thrid", set: forBoth},
+	{name: vendor + "savedate", set: forBoth},
+	{name: vendor + "createdmodseq", set: forBoth},
+	{name: vendor + "snoozed-until", set: forAll},
+	{name: vendor + "snoozed", set: forAll},
+}
+
+func syncCRCs(m *metadataView) (string, bool) {
+	annot := uint64(m.header.SyncCRCAnnot)
+	if m.header.Version < 13 { // which has no such sum
+		annot = 0
+	}
+	return decimal(uint64(m.header.SyncCRC)) + " " + decimal(annot), true
+}
 
 const dateForm = "_2-Jan-2006 15:04:05 -0700"
 
@@ -93,24 +126,3 @@ func date(sec uint32) (string, bool) {
 }
 
 func decimal(n uint64) string { return strconv.FormatUint(n, 10) }
-
-func isNumber(s string) bool {
-	_, err := strconv.ParseUint(s, 10, 32)
-	return err == nil && s[0] != '+'
-}
-
-// isSwitch says whether s is true or false in one of Cyrus's spellings.
-func isSwitch(s string) bool {
-	_, ok := switchValue(s)
-	return ok
-}
-
-func switchValue(s string) (on, ok bool) {
-	switch strings.ToLower(s) {
-	case "true", "t", "yes", "y", "on", "1":
-		return true, true
-	case "false", "f", "no", "n", "off", "0":
-		return false, true
-	}
-	return false, false
-}

@@ -7,12 +7,10 @@ import (
 	"strings"
 	"time"
 
-	"golang.org/x/sys/unix"
-
+	"gocyrus/lib/acl"
 	"gocyrus/lib/annotate"
-	"gocyrus/lib/config"
-	"gocyrus/lib/glob"
 	"gocyrus/lib/indexfile"
+	"gocyrus/lib/mailbox"
 )
 
 // metadataView is a mailbox, or the server, whose annotations are read.
@@ -20,9 +18,38 @@ type metadataView struct {
 	s       *session
 	at      *place // nil for the server
 	entries []entry
+	blind   bool // the user may look the mailbox up, and not read it
 	header  indexfile.Header
 	updated time.Time
-	space   spaces
+	disks   spaces
+}
+
+// openMetadata reads what values are computed from.
+func (s *session) openMetadata(at *place) (*metadataView, error) {
+	m := &metadataView{s: s, at: at, entries: s.srv.annots.server}
+	if at == nil {
+		return m, nil
+	}
+	m.entries = s.srv.annots.mailbox
+	m.blind = !s.rules(at.name) && at.rights&acl.Read == 0
+	box, err := s.srv.store.Open(s.ctx, at.entry)
+	if err != nil {
+		return nil, err
+	}
+	defer box.Close()
+	m.updated = modified(box.Path("index"))
+	return m, box.View(s.ctx, func(v *mailbox.View) error {
+		m.header = *v.Header()
+		return nil
+	})
+}
+
+// external is the mailbox's name as the user knows it.
+func (m *metadataView) external() string {
+	if m.at == nil {
+		return ""
+	}
+	return m.at.ext
 }
 
 // scope is how the annotation database names the mailbox.
@@ -41,71 +68,113 @@ func (s *session) annotUser(at *place) string {
 	return annotate.UserOf(s.user, at.name.Owner())
 }
 
-// each calls tell for every value that q asks for: the stored ones in their
-// order, then all others that are defined, or were named, as Cyrus does.
-func (m *metadataView) each(q *metadataQuery, tell func(entry, value string, ok bool)) error {
-	told := map[string]bool{}
-	say := func(name, value string, ok bool) {
-		if !told[name] {
-			told[name] = true
-			tell(name, value, ok)
-		}
-	}
+// storedValue is a value of the database.
+type storedValue struct {
+	entry   string
+	private bool
+	value   string
+}
+
+// stored are the values for all and the user's own, in order of keys.
+func (m *metadataView) stored() (all []storedValue, err error) {
 	user := m.s.annotUser(m.at)
-	err := m.s.srv.site.Annotations.Scan(m.scope(), func(k annotate.Key, v annotate.Value) error {
-		name := "/shared" + k.Entry
-		if k.User != "" {
-			name = "/private" + k.Entry
-		}
-		if (k.User == "" || k.User == user) && !v.Deleted && q.wants(name) {
-			say(name, string(v.Data), true)
+	err = m.s.srv.site.Annotations.Scan(m.scope(), func(k annotate.Key, v annotate.Value) error {
+		if (k.User == "" || k.User == user) && !v.Deleted {
+			all = append(all, storedValue{k.Entry, k.User != "", string(v.Data)})
 		}
 		return nil
 	})
+	return all, err
+}
+
+// tellFunc is told of a value; it is NIL when ok is false.
+type tellFunc func(entry string, private bool, value string, ok bool)
+
+// each calls tell for every value that is asked for, once, in Cyrus's order: what was
+// asked for last comes first; of a pattern, first what is stored, then the entries
+// that are defined, backwards. A name that is not defined is NIL.
+func (m *metadataView) each(ask *annotAsk, tell tellFunc) error {
+	stored, err := m.stored()
 	if err != nil {
 		return err
 	}
-	if q.depth != 0 || slices.ContainsFunc(q.entries, isPattern) {
-		m.below(q, say)
-	}
-	// Those that were named come last, and backwards.
-	for _, name := range slices.Backward(q.entries) {
-		if isPattern(name) {
+	w := &metadataWriter{m: m, ask: ask, stored: stored, tell: tell, told: map[storedValue]bool{}}
+	for _, item := range slices.Backward(ask.items) {
+		if !isPattern(item) {
+			w.one(item)
 			continue
 		}
-		value, ok := m.named(name)
-		say(name, value, ok)
+		match := ask.match(item)
+		w.database(match)
+		for _, e := range slices.Backward(m.entries) {
+			if match(e.name) {
+				w.entry(&e)
+			}
+		}
 	}
 	return nil
 }
 
-// below tells of the defined entries that the query's depth reaches.
-func (m *metadataView) below(q *metadataQuery, say func(name, value string, ok bool)) {
-	for i := range m.entries {
-		e := &m.entries[i]
-		if name := "/private" + e.name; e.private && q.wants(name) {
-			value, ok := "", false
-			if !e.shared { // or else what is not in the database is the shared one
-				value, ok = m.value(e)
-			}
-			say(name, value, ok)
-		}
-		if name := "/shared" + e.name; e.shared && q.wants(name) {
-			value, ok := m.value(e)
-			say(name, value, ok)
+// metadataWriter tells of values, of each once.
+type metadataWriter struct {
+	m      *metadataView
+	ask    *annotAsk
+	stored []storedValue
+	tell   tellFunc
+	told   map[storedValue]bool // without values
+}
+
+func (w *metadataWriter) put(name string, private bool, value string, ok bool) {
+	k := storedValue{entry: name, private: private}
+	if w.told[k] || !w.ask.wants(name, private) {
+		return
+	}
+	w.told[k] = true
+	w.tell(name, private, value, ok)
+}
+
+// database tells of what is stored.
+func (w *metadataWriter) database(match func(string) bool) {
+	if w.m.blind {
+		return
+	}
+	for _, v := range w.stored {
+		if match(v.entry) {
+			w.put(v.entry, v.private, v.value, true)
 		}
 	}
 }
 
-// named is the value of one entry, unless the database has it.
-func (m *metadataView) named(name string) (string, bool) {
-	for i := range m.entries {
-		e := &m.entries[i]
-		if "/shared"+e.name == name && e.shared || "/private"+e.name == name && !e.shared {
-			return m.value(e)
+// named tells of a name in the database, stored or not.
+func (w *metadataWriter) named(name string) {
+	w.database(func(s string) bool { return s == name })
+	if !w.m.blind {
+		w.put(name, true, "", false)
+		w.put(name, false, "", false)
+	}
+}
+
+// one tells of a name.
+func (w *metadataWriter) one(name string) {
+	for i := range w.m.entries {
+		if e := &w.m.entries[i]; e.name == name {
+			w.entry(e)
+			return
 		}
 	}
-	return "", false
+	w.named(name)
+}
+
+// entry tells of an entry that is defined.
+func (w *metadataWriter) entry(e *entry) {
+	switch {
+	case w.m.blind && !e.lookup:
+	case e.stored():
+		w.named(e.name)
+	case w.ask.wants(e.name, e.own):
+		value, ok := w.m.value(e)
+		w.put(e.name, e.own, value, ok)
+	}
 }
 
 // value is the value of an entry that lies elsewhere than in the database.
@@ -115,28 +184,10 @@ func (m *metadataView) value(e *entry) (string, bool) {
 		return e.computed(m)
 	case e.option != 0:
 		return strconv.FormatBool(m.header.Options&e.option != 0), true
-	case e.file != "":
-		b, err := os.ReadFile(m.s.srv.msgFile(e.file))
-		return strings.TrimRight(string(b), "\r\n"), err == nil
 	}
-	return "", false
-}
-
-// isPattern says whether an entry names many: cyradm asks for "/shared/*".
-func isPattern(entry string) bool { return strings.ContainsAny(entry, "*%") }
-
-// wants says whether the query asks for an entry, by name, pattern or depth.
-func (q *metadataQuery) wants(name string) bool {
-	for _, e := range q.entries {
-		if name == e || isPattern(e) && glob.Compile(e, '/').Match(name) {
-			return true
-		}
-		rest, below := strings.CutPrefix(name, e+"/")
-		if below && (q.depth < 0 || q.depth == 1 && !strings.Contains(rest, "/")) {
-			return true
-		}
-	}
-	return false
+	b, err := os.ReadFile(m.s.srv.msgFile(e.file))
+	line, _, _ := strings.Cut(string(b), "\n")
+	return strings.TrimSuffix(line, "\r"), err == nil && line != ""
 }
 
 // modified is when a file was last written.
@@ -146,56 +197,4 @@ func modified(path string) time.Time {
 		return time.Time{}
 	}
 	return fi.ModTime()
-}
-
-// space is one file system, in units of 1024 octets.
-type space struct{ avail, size uint64 }
-
-func (s space) String() string { return decimal(s.avail) + ";" + decimal(s.size) }
-
-// spaces are the file systems that the partitions lie on.
-type spaces []space
-
-func diskSpace(parts []config.Partition) spaces {
-	var all spaces
-	seen := map[unix.Fsid]bool{}
-	for _, p := range parts {
-		var st unix.Statfs_t
-		if unix.Statfs(p.Data, &st) != nil || seen[st.Fsid] {
-			continue
-		}
-		seen[st.Fsid] = true
-		unit := uint64(st.Bsize)
-		all = append(all, space{st.Bavail * unit / 1024, st.Blocks * unit / 1024})
-	}
-	return all
-}
-
-func (all spaces) total() (string, bool) {
-	var t space
-	for _, s := range all {
-		t.avail += s.avail
-		t.size += s.size
-	}
-	return t.String(), len(all) > 0
-}
-
-// free is the space on the file system that has most of it.
-func (all spaces) free() (string, bool) {
-	var most uint64
-	for _, s := range all {
-		most = max(most, s.avail)
-	}
-	return decimal(most), len(all) > 0
-}
-
-// most is the file system of which the largest part is free.
-func (all spaces) most() (string, bool) {
-	var best space
-	for _, s := range all {
-		if best.size == 0 || float64(s.avail)/float64(s.size) > float64(best.avail)/float64(best.size) {
-			best = s
-		}
-	}
-	return best.String(), len(all) > 0
 }

@@ -2,171 +2,155 @@ package imapserver
 
 import (
 	"errors"
+	"fmt"
+	"io"
 	"os"
 	"path/filepath"
-	"strings"
 
 	"gocyrus/lib/acl"
 	"gocyrus/lib/annotate"
+	"gocyrus/lib/config"
 	"gocyrus/lib/imapwire"
 	"gocyrus/lib/indexfile"
-	"gocyrus/lib/mailbox"
-	"gocyrus/lib/quota"
+	"gocyrus/lib/mappedfile"
+	"gocyrus/lib/mboxops"
+	"gocyrus/lib/times"
 )
 
-var errMetaValue = imapwire.No("Invalid annotation value")
+var (
+	errAnnotEntry  = imapwire.No("Invalid annotation entry")
+	errAnnotSyntax = imapwire.No("Syntax error in parameters")
+)
 
-// storeMetadata sets annotations: all are checked before the first is set.
+// storeMetadata sets annotations of a mailbox, or of the server with nil, all or
+// none. That a value is what it is to be is no change, and needs no right.
 func (s *session) storeMetadata(at *place, values []metadataValue) error {
-	table := serverEntries
-	if at != nil {
-		table = mailboxEntries
+	if at == nil {
+		return s.storeServer(values)
 	}
+	set := make([]mboxops.Annotation, 0, len(values))
 	for i := range values {
 		v := &values[i]
-		if v.def = define(table, v); v.def == nil {
-			return errPermission
-		}
-		if err := s.maySet(at, v); err != nil {
+		e, value, err := s.srv.annots.find(s.srv.annots.mailbox, v.entry, v.which(), v.value)
+		if err != nil {
 			return err
 		}
-		if !v.unset && v.def.check != nil && !v.def.check(v.value) {
-			return errMetaValue
+		a := mboxops.Annotation{Entry: v.entry, Shared: !v.private, Data: []byte(value)}
+		if err := e.prepare(&a, at, value); err != nil {
+			return err
 		}
+		if !s.maySet(at, e, v) {
+			a.Denied = fmt.Errorf("%s: %s: %w", at.name, v.entry, errPermission)
+		}
+		set = append(set, a)
 	}
-	if err := s.storeSpecial(at, values); err != nil {
-		return err
-	}
-	return s.storeAnnotations(at, values)
+	return s.srv.ops.Annotate(s.ctx, s.user, at.name, s.srv.opts.SkipQuota, set)
 }
 
-// define finds the entry that v sets; nil for one that is not defined or cannot
-// be set.
-func define(table []entry, v *metadataValue) *entry {
-	for i := range table {
-		e := &table[i]
-		if e.name != v.entry || e.computed != nil || e.name == specialUse && !v.private {
-			continue
+// prepare makes a of a value whose entry does not lie in the database, and checks
+// what the kind of the entry does not say.
+func (e *entry) prepare(a *mboxops.Annotation, at *place, value string) error {
+	switch {
+	case e.option != 0:
+		a.Header = func(h *indexfile.Header) bool {
+			was := h.Options
+			h.Options &^= e.option
+			if value == "true" {
+				h.Options |= e.option
+			}
+			return h.Options != was
 		}
-		if v.private && e.private || !v.private && e.shared {
-			return e
-		}
+	case e.header != nil:
+		var err error
+		a.Header, err = e.header(value)
+		return err
+	case e.accept != nil:
+		return e.accept(at, value)
 	}
 	return nil
 }
 
-// maySet says whether the user may set an annotation: on a mailbox by rights, on
-// the server what is private to oneself.
-func (s *session) maySet(at *place, v *metadataValue) error {
-	if at == nil {
-		if !v.private && !s.admin {
-			return errPermission
-		}
-		return nil
+// maySet says whether the user may set a value of a mailbox: what is one's own, on any
+// that one may look up.
+func (s *session) maySet(at *place, e *entry, v *metadataValue) bool {
+	if v.private || s.rules(at.name) {
+		return true
 	}
-	if s.rules(at.name) {
-		return nil
-	}
-	need := acl.Read | v.def.rights
-	if !v.private {
-		need |= acl.Write
-	}
-	return at.need(need)
+	return at.need(acl.Lookup|acl.Read|acl.Write|e.rights) == nil
 }
 
-// storeSpecial sets the values that lie elsewhere than in the database: special
-// use, properties of a mailbox, files for the administrator.
-func (s *session) storeSpecial(at *place, values []metadataValue) error {
-	var set, clear indexfile.Options
-	for i := range values {
-		v := &values[i]
-		switch {
-		case v.entry == specialUse:
-			if err := s.srv.ops.SetSpecialUse(s.ctx, s.asker(), at.name, strings.Fields(v.value)); err != nil {
-				return err
-			}
-		case v.def.file != "":
-			if err := s.srv.writeMessage(v); err != nil {
-				return err
-			}
-		case v.def.option != 0:
-			if on, _ := switchValue(v.value); on {
-				set |= v.def.option
-			} else {
-				clear |= v.def.option
-			}
+// showAfter sets from when on POP3 shows messages.
+func showAfter(value string) (func(*indexfile.Header) bool, error) {
+	var sec int64
+	if value != "" {
+		var err error
+		if sec, err = times.Parse([]byte(value)); err != nil {
+			return nil, errAnnotSyntax
 		}
 	}
-	if set|clear == 0 {
-		return nil
-	}
-	m, err := s.srv.store.Open(s.ctx, at.entry)
-	if err != nil {
-		return err
-	}
-	defer m.Close()
-	return m.Update(s.ctx, func(tx *mailbox.Tx) error {
-		h := tx.Header()
-		h.Options = h.Options&^clear | set
-		return nil
-	})
+	return func(h *indexfile.Header) bool {
+		was := h.POP3ShowAfter
+		h.POP3ShowAfter = uint32(sec)
+		return h.POP3ShowAfter != was
+	}, nil
 }
 
-// storeAnnotations sets the others in one step.
-func (s *session) storeAnnotations(at *place, values []metadataValue) error {
+// fuzzyAlways checks a value that is a switch, as imapd.conf has them, of an INBOX.
+func fuzzyAlways(at *place, value string) error {
+	if !at.name.IsInbox() {
+		return errPermission
+	}
+	if _, err := config.ParseSwitch(value); err != nil && value != "" {
+		return errAnnotEntry
+	}
+	return nil
+}
+
+// storeServer sets annotations of the server: everybody what is one's own.
+func (s *session) storeServer(values []metadataValue) error {
 	var changes []annotate.Change
+	var files []func() error
 	for i := range values {
 		v := &values[i]
-		if v.entry == specialUse || v.def.file != "" || v.def.option != 0 {
+		e, value, err := s.srv.annots.find(s.srv.annots.server, v.entry, v.which(), v.value)
+		if err != nil {
+			return err
+		}
+		if e.file != "" {
+			if !s.admin {
+				return errPermission
+			}
+			files = append(files, func() error { return s.srv.writeMessage(e.file, value) })
 			continue
 		}
 		c := annotate.Change{Key: annotate.Key{Entry: v.entry}}
-		if at != nil {
-			c.Scope = at.entry.UniqueID
-		}
 		if v.private {
-			c.User = s.annotUser(at)
+			c.User = s.user
 		}
-		if !v.unset {
-			c.Data = append([]byte{}, v.value...)
+		if value != "" {
+			c.Data = []byte(value)
+		}
+		old, _, err := s.srv.site.Annotations.Get(c.Key)
+		if err != nil {
+			return err
+		}
+		if string(old.Data) == value {
+			continue
+		}
+		if !v.private && !s.admin {
+			return errPermission
 		}
 		changes = append(changes, c)
 	}
-	if len(changes) == 0 {
-		return nil
-	}
-	if at == nil {
-		return s.srv.site.Annotations.Apply(changes...)
-	}
-	return s.applyAnnotations(at, changes)
-}
-
-// applyAnnotations sets annotations of a mailbox, whose index header and quota
-// root count the octets of their values.
-func (s *session) applyAnnotations(at *place, changes []annotate.Change) error {
-	m, err := s.srv.store.Open(s.ctx, at.entry)
-	if err != nil {
+	if err := s.srv.site.Annotations.Apply(changes...); err != nil {
 		return err
 	}
-	defer m.Close()
-	return m.Update(s.ctx, func(tx *mailbox.Tx) error {
-		var delta int64
-		for _, c := range changes {
-			old, _, err := s.srv.site.Annotations.Get(c.Key)
-			if err != nil {
-				return err
-			}
-			delta += int64(len(c.Data)) - int64(len(old.Data))
+	for _, write := range files {
+		if err := write(); err != nil {
+			return err
 		}
-		if !s.srv.opts.SkipQuota {
-			if err := tx.CheckQuota(quota.Usage{quota.AnnotationStorage: delta}); err != nil {
-				return err
-			}
-		}
-		h := tx.Header()
-		h.AnnotUsed = uint32(max(int64(h.AnnotUsed)+delta, 0))
-		return s.srv.site.Annotations.Apply(changes...)
-	})
+	}
+	return nil
 }
 
 // msgFile is a file through which an administrator speaks to users.
@@ -175,9 +159,9 @@ func (srv *Server) msgFile(name string) string {
 }
 
 // writeMessage replaces such a file, or removes it.
-func (srv *Server) writeMessage(v *metadataValue) error {
-	path := srv.msgFile(v.def.file)
-	if v.unset {
+func (srv *Server) writeMessage(name, text string) error {
+	path := srv.msgFile(name)
+	if text == "" {
 		if err := os.Remove(path); !errors.Is(err, os.ErrNotExist) {
 			return err
 		}
@@ -186,8 +170,8 @@ func (srv *Server) writeMessage(v *metadataValue) error {
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		return err
 	}
-	if err := os.WriteFile(path+".new", []byte(v.value+"\n"), 0o644); err != nil {
+	return mappedfile.Replace(path, 0o644, func(w io.Writer) error {
+		_, err := io.WriteString(w, text+"\n")
 		return err
-	}
-	return os.Rename(path+".new", path)
+	})
 }

@@ -24,7 +24,8 @@ type place struct {
 var errRemote = errors.New("mailbox is on another server")
 
 // locate finds the mailbox that a client names. It is the one place that asks
-// where a mailbox lives. A mailbox that the user may not look up does not
+// where a mailbox lives: of one that another server has the error is elsewhere,
+// and dispatch passes the command on. A mailbox that the user may not look up does not
 // exist (RFC 4314 section 6), nor does one with an impossible name.
 func (s *session) locate(external string) (*place, error) {
 	n, err := s.internal(external)
@@ -36,7 +37,7 @@ func (s *session) locate(external string) (*place, error) {
 
 // place is locate for an internal name.
 func (s *session) place(n mboxname.Name) (*place, error) {
-	e, err := s.srv.list.Lookup(n)
+	e, err := s.lookupFresh(n)
 	if err != nil {
 		return nil, err
 	}
@@ -50,9 +51,18 @@ func (s *session) place(n mboxname.Name) (*place, error) {
 		return nil, mboxlist.ErrNotFound
 	}
 	if e.Is(mboxlist.FlagRemote) {
-		return nil, errRemote
+		return nil, s.away(at)
 	}
 	return at, nil
+}
+
+// away is the error of a mailbox of another server: where this one takes part in a
+// murder the command goes there.
+func (s *session) away(at *place) error {
+	if s.srv.murder == nil || at.entry.Server == "" {
+		return errRemote
+	}
+	return &elsewhere{at}
 }
 
 // exists says whether a record is a mailbox: tombstones, reservations and mere

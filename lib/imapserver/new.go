@@ -3,6 +3,8 @@ package imapserver
 import (
 	"context"
 	"fmt"
+	"slices"
+	"sync"
 
 	"github.com/urfave/cli/v2"
 
@@ -15,6 +17,7 @@ import (
 	"gocyrus/lib/saslserver"
 	"gocyrus/lib/service"
 	"gocyrus/lib/site"
+	"gocyrus/lib/syncserver"
 	"gocyrus/lib/tlsconf"
 	"gocyrus/lib/userdeny"
 )
@@ -52,6 +55,12 @@ func newServer(cfg *config.Config, o Options, st *site.Site) (*Server, error) {
 		list: st.List, store: st.Mailboxes, quota: st.Quota, subs: st.Subs, seen: st.Seen, ops: st.Ops,
 	}
 	srv.messages = service.NewMessages(cfg.Dir(), cfg.Service())
+	srv.annots = defineAnnotations(o.Annotations)
+	srv.engine = sync.OnceValue(func() *syncserver.Engine {
+		e := syncserver.NewEngine(st, syncserver.EngineOptionsFrom(cfg))
+		srv.closers = append(srv.closers, e.Close)
+		return e
+	})
 	var err error
 	if srv.ownerRights, err = acl.Parse(o.OwnerRights); err != nil {
 		return nil, fmt.Errorf("implicit_owner_rights: %w", err)
@@ -61,6 +70,9 @@ func newServer(cfg *config.Config, o Options, st *site.Site) (*Server, error) {
 	}
 	if err := srv.setSASL(cfg); err != nil {
 		return nil, err
+	}
+	if srv.murder = murderFrom(cfg); srv.frontend() {
+		o.Suppress = append(slices.Clone(o.Suppress), notProxied...)
 	}
 	srv.caps = offered(capabilities, commands, o.Suppress)
 	return srv, nil
@@ -97,11 +109,14 @@ func (srv *Server) setSASL(cfg *config.Config) error {
 // loginuseacl).
 func (srv *Server) mayActFor(login *auth.State, user string) bool {
 	e, err := srv.list.Lookup(mboxname.Inbox(user))
-	return err == nil && exists(e) && !e.Is(mboxlist.FlagRemote) && acl.My(e.ACL, login.Member)&acl.Admin != 0
+	return err == nil && exists(e) && (!e.Is(mboxlist.FlagRemote) || srv.frontend()) && acl.My(e.ACL, login.Member)&acl.Admin != 0
 }
 
 // Shutdown closes the stores, after the last session.
 func (srv *Server) Shutdown(context.Context) {
+	for _, c := range srv.closers {
+		c()
+	}
 	if err := srv.site.Close(); err != nil {
 		log.Err("IOERROR: closing the stores: %v", err)
 	}

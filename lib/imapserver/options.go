@@ -7,11 +7,13 @@ import (
 
 	"gocyrus/lib/charset"
 	"gocyrus/lib/config"
+	"gocyrus/lib/csync"
 	"gocyrus/lib/imapwire"
 	"gocyrus/lib/mboxname"
 	"gocyrus/lib/search"
 	"gocyrus/lib/service"
 	"gocyrus/lib/spool"
+	"gocyrus/lib/syncserver"
 	"gocyrus/lib/version"
 )
 
@@ -22,7 +24,8 @@ type Options struct {
 	ServerInfo string // serverinfo: on, min or off
 	Version    string // as greeting and ID give it
 	Limits     imapwire.Limits
-	MaxMessage int64 // maxmessagesize, octets; what APPENDLIMIT says
+	Sync       csync.Limits // of what a master may send
+	MaxMessage int64        // maxmessagesize, octets; what APPENDLIMIT says
 
 	Timeout     time.Duration // timeout, at least 30 minutes
 	IdleTimeout time.Duration // imapidletimeout
@@ -43,6 +46,7 @@ type Options struct {
 	LogDir     string // where directories of users to be watched lie
 
 	Warn          quotaWarning
+	Annotations   annotOptions
 	OwnerRights   string // implicit_owner_rights
 	Conversations bool   // conversations
 	Spool         spool.Options
@@ -64,6 +68,7 @@ func OptionsFrom(cfg *config.Config) Options {
 		ServerName: service.ServerName(cfg),
 		ServerInfo: cfg.Enum("serverinfo"),
 		Version:    version.String(),
+		Sync:       syncserver.LimitsFrom(cfg),
 		Limits: imapwire.Limits{
 			Word:    int(cfg.Bytes("maxword")),
 			Quoted:  int(cfg.Bytes("maxquoted")),
@@ -88,6 +93,7 @@ func OptionsFrom(cfg *config.Config) Options {
 		UseAlways:     cfg.Bool("specialusealways"),
 		LogDir:        filepath.Join(cfg.Dir(), "log"),
 		Warn:          quotaWarningFrom(cfg),
+		Annotations:   annotOptionsFrom(cfg),
 		OwnerRights:   cfg.Str("implicit_owner_rights"),
 		Conversations: cfg.Bool("conversations"),
 		Spool:         spool.OptionsFrom(cfg),

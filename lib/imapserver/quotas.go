@@ -27,6 +27,9 @@ func (s *session) getQuota(p *imapwire.Parser) error {
 	if err != nil {
 		return err
 	}
+	if err := s.farRoot(n); err != nil {
+		return err
+	}
 	root, err := s.srv.quota.Get(n)
 	if err != nil {
 		return err
@@ -128,6 +131,9 @@ func (s *session) setQuota(p *imapwire.Parser) error {
 	}
 	n, err := s.internal(name)
 	if err != nil {
+		return err
+	}
+	if err := s.farRoot(n); err != nil {
 		return err
 	}
 	return s.applyQuota(n, limits)

@@ -5,6 +5,7 @@ import (
 	"errors"
 
 	"gocyrus/lib/acl"
+	"gocyrus/lib/annotate"
 	"gocyrus/lib/auth"
 	"gocyrus/lib/imapwire"
 	"gocyrus/lib/index"
@@ -43,7 +44,11 @@ var replies = []struct {
 	{mboxops.ErrHasChildren, "NO [HASCHILDREN] Mailbox has inferior hierarchical names"},
 	{mboxops.ErrUseConflict, "NO SPECIAL-USE flag conflict"},
 	{mboxops.ErrBadUse, "NO Invalid annotation entry"},
+	{annotate.ErrValue, "NO Invalid annotation value"},
 	{mboxops.ErrCrossMove, "NO Cross-server or cross-partition move w/rename not supported"},
+	{mboxops.ErrNoMaster, "NO no connection to server"}, // Cyrus's mupdate_err.et
+	{mboxops.ErrReserved, "NO unable to reserve mailbox on mupdate server"},
+	{mboxops.ErrMasterFailed, "NO the mupdate operation failed"},
 	{errRemote, "NO Server(s) unavailable to complete operation"},
 	{errPermission, "NO Permission denied"},
 	{index.ErrRights, "NO Permission denied"},

@@ -17,11 +17,11 @@ import (
 // that are quiet tell themselves what has changed, where it belongs in their
 // answers.
 var selectedCommands = map[string]command{
-	"Select":      {in: signedIn, run: (*session).selectMailbox, how: quiet}, // RFC 9051 section 6.3.2
-	"Examine":     {in: signedIn, run: (*session).selectMailbox, how: quiet}, // RFC 9051 section 6.3.3
-	"Check":       {in: selected, run: (*session).check},                     // RFC 3501 section 6.4.1
-	"Close":       {in: selected, run: (*session).closeMailbox, how: quiet},  // RFC 9051 section 6.4.1
-	"Unselect":    {in: selected, run: (*session).unselect, how: quiet},      // RFC 9051 section 6.4.2
+	"Select":      {in: signedIn, run: (*session).selectMailbox, how: quiet | refer, far: (*session).selectFar}, // RFC 9051 section 6.3.2
+	"Examine":     {in: signedIn, run: (*session).selectMailbox, how: quiet | refer, far: (*session).selectFar}, // RFC 9051 section 6.3.3
+	"Check":       {in: selected, run: (*session).check},                                                        // RFC 3501 section 6.4.1
+	"Close":       {in: selected, run: (*session).closeMailbox, how: quiet, away: (*session).passLast},          // RFC 9051 section 6.4.1
+	"Unselect":    {in: selected, run: (*session).unselect, how: quiet, away: (*session).passLast},              // RFC 9051 section 6.4.2
 	"Expunge":     {in: selected, run: (*session).expunge, how: quiet | change},
 	"UID Expunge": {in: selected, run: (*session).expunge, how: quiet | change}, // RFC 4315 section 2.1
 	"Fetch":       {in: selected, run: (*session).fetch, how: quiet},
@@ -30,15 +30,15 @@ var selectedCommands = map[string]command{
 	"UID Store":   {in: selected, run: (*session).store, how: quiet | change},
 	"Search":      {in: selected, run: (*session).search, how: quiet},
 	"UID Search":  {in: selected, run: (*session).search, how: quiet},
-	"Copy":        {in: selected, run: (*session).copy, how: quiet | change},
-	"UID Copy":    {in: selected, run: (*session).copy, how: quiet | change},
-	"Move":        {in: selected, run: (*session).copy, how: quiet | change}, // RFC 6851
-	"UID Move":    {in: selected, run: (*session).copy, how: quiet | change},
-	"Xmove":       {in: selected, run: (*session).copy, how: quiet | change}, // MOVE before it had a number
-	"UID Xmove":   {in: selected, run: (*session).copy, how: quiet | change},
-	"Append":      {in: signedIn, run: (*session).appendMessages, how: change}, // RFC 9051 section 6.3.12
-	"Replace":     {in: selected, run: (*session).replace, how: change},        // RFC 8508
-	"UID Replace": {in: selected, run: (*session).replace, how: change},
+	"Copy":        {in: selected, run: (*session).copy, how: quiet | change, away: (*session).copyFar},
+	"UID Copy":    {in: selected, run: (*session).copy, how: quiet | change, away: (*session).copyFar},
+	"Move":        {in: selected, run: (*session).copy, how: quiet | change, away: (*session).copyFar}, // RFC 6851
+	"UID Move":    {in: selected, run: (*session).copy, how: quiet | change, away: (*session).copyFar},
+	"Xmove":       {in: selected, run: (*session).copy, how: quiet | change, away: (*session).copyFar}, // MOVE before it had a number
+	"UID Xmove":   {in: selected, run: (*session).copy, how: quiet | change, away: (*session).copyFar},
+	"Append":      {in: signedIn, run: (*session).appendMessages, how: change | refer, far: (*session).appendFar}, // RFC 9051 section 6.3.12
+	"Replace":     {in: selected, run: (*session).replace, how: change, away: (*session).replaceFar},              // RFC 8508
+	"UID Replace": {in: selected, run: (*session).replace, how: change, away: (*session).replaceFar},
 	"Uid":         {in: selected}, // dispatched by the word after it
 }
 
@@ -68,6 +68,9 @@ func (s *session) selectMailbox(p *imapwire.Parser) error {
 		s.untagged("OK [CLOSED] Ok") // RFC 7162 section 3.2.11
 	}
 	mbox, who, err := s.enter(name, acl.Read)
+	if !errors.Is(err, errRemote) {
+		s.leaveFar()
+	}
 	if err != nil {
 		return err
 	}

@@ -53,7 +53,7 @@ func (s *session) target(name string) (t index.Target, done func(), err error) {
 	if err != nil {
 		return t, nil, s.tryCreate(name, err)
 	}
-	t = index.Target{Mailbox: mbox, Who: who, IgnoreQuota: s.srv.opts.SkipQuota}
+	t = index.Target{Mailbox: mbox, Who: who, IgnoreQuota: s.srv.opts.SkipQuota, Journal: s.srv.site.Sync}
 	return t, mbox.Close, nil
 }
 

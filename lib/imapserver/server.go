@@ -29,6 +29,7 @@ import (
 	"gocyrus/lib/service"
 	"gocyrus/lib/site"
 	"gocyrus/lib/subs"
+	"gocyrus/lib/syncserver"
 	"gocyrus/lib/tlsconf"
 )
 
@@ -72,6 +73,12 @@ type Server struct {
 	subs  *subs.Store
 	seen  *seen.Store // nil keeps no \\Seen of others' mailboxes
 	ops   *mboxops.Ops
+
+	annots *annotDefs
+	murder *murder // nil for a server that is alone
+
+	engine  func() *syncserver.Engine // of replication; made when it is first asked for
+	closers []func()                  // run by Shutdown
 
 	foreign  foreign
 	messages *service.Messages // from the administrator

@@ -7,12 +7,14 @@ import (
 	"strings"
 	"time"
 
+	"gocyrus/lib/imapproxy"
 	"gocyrus/lib/imapwire"
 	"gocyrus/lib/log"
 	"gocyrus/lib/mboxname"
 	"gocyrus/lib/prot"
 	"gocyrus/lib/saslserver"
 	"gocyrus/lib/service"
+	"gocyrus/lib/syncserver"
 )
 
 // state is where a connection stands (RFC 9051 section 3), one bit each so
@@ -55,7 +57,13 @@ type session struct {
 	admin   bool                 // sees every name, unprefixed
 	view    *mboxname.View       // names as the user sees them
 	enabled enabled
-	sel     *selection // the selected mailbox, nil outside of that state
+	sel     *selection          // the selected mailbox, nil outside of that state
+	sync    *syncserver.Session // nil before the first command of replication
+
+	set       *imapproxy.Set  // connections to other servers; nil before the first
+	farSel    *farSelection   // the selected mailbox, when another server has it
+	heard     *imapproxy.Conn // which of them has told its news in this command
+	referrals bool            // the client follows them
 
 	// Of the command under way.
 	tag   string
@@ -173,13 +181,15 @@ func (s *session) leave(err error) {
 // signOut ends what login began.
 func (s *session) signOut() {
 	s.deselect()
+	s.endProxy()
+	s.endReplica()
 	if s.who == nil {
 		return
 	}
 	s.logTraffic()
 	s.who, s.user, s.admin, s.view = nil, "", false, nil
 	s.state = notAuth
-	s.enabled = 0
+	s.enabled, s.referrals = 0, false
 }
 
 // shutdownFile sends away users when the administrator has written

@@ -1,6 +1,7 @@
 package imapserver
 
 import (
+	"path/filepath"
 	"testing"
 
 	"gocyrus/lib/transcript"
@@ -10,4 +11,14 @@ func TestTranscripts(t *testing.T) { transcript.Dir(t, "testdata", "*.imap", sta
 
 func TestTranscriptsStandard(t *testing.T) {
 	transcript.Dir(t, "testdata/standard", "*.imap", start("altnamespace: no\nunixhierarchysep: no\n"))
+}
+
+// TestTranscriptsAnnotations has a site with annotations of its own.
+func TestTranscriptsAnnotations(t *testing.T) {
+	file, err := filepath.Abs("testdata/annotations/definitions")
+	if err != nil {
+		t.Fatal(err)
+	}
+	transcript.Dir(t, "testdata/annotations", "*.imap", start("annotation_allow_undefined: yes\n"+
+		"annotation_enable_legacy_commands: yes\nannotation_definitions: "+file+"\n"))
 }

@@ -12,15 +12,9 @@ import (
 // log says who. Commands that Cyrus hides from all but administrators are hidden
 // here too.
 var unbuilt = map[string]command{
-	"Xfer":        {in: signedIn, run: (*session).otherServer}, // to another server of a Murder
-	"Mupdatepush": {in: signedIn, run: (*session).otherServer},
-	"Dump":        {in: signedIn, run: (*session).adminsOnly},
-	"Undump":      {in: signedIn, run: (*session).adminsOnly},
-
-	"Syncapply":   {in: signedIn, run: (*session).unsupported, how: admins}, // replication over IMAP
-	"Syncget":     {in: signedIn, run: (*session).unsupported, how: admins},
-	"Syncrestart": {in: signedIn, run: (*session).unsupported, how: admins},
-	"Syncrestore": {in: signedIn, run: (*session).unsupported, how: admins},
+	"Xfer":   {in: signedIn, run: (*session).otherServer}, // to another server of a Murder
+	"Dump":   {in: signedIn, run: (*session).adminsOnly},
+	"Undump": {in: signedIn, run: (*session).adminsOnly},
 
 	"Genurlauth": {in: signedIn, run: (*session).unsupported}, // RFC 4467
 	"Resetkey":   {in: signedIn, run: (*session).unsupported},
@@ -28,9 +22,6 @@ var unbuilt = map[string]command{
 	"Scan":       {in: signedIn, run: (*session).unsupported},
 	"Esearch":    {in: signedIn, run: (*session).unsupported}, // RFC 7377
 	"Notify":     {in: signedIn, run: (*session).unsupported}, // RFC 5465
-
-	"Getannotation": {in: signedIn, run: (*session).legacy}, // METADATA's drafts
-	"Setannotation": {in: signedIn, run: (*session).legacy},
 }
 
 // lookup finds a command by its name.
@@ -67,10 +58,8 @@ func (s *session) otherServer(p *imapwire.Parser) error {
 	if err != nil {
 		return err
 	}
-	if s.name == "Xfer" { // where to
-		if _, err := p.SPAString(); err != nil {
-			return err
-		}
+	if _, err := p.SPAString(); err != nil { // where to
+		return err
 	}
 	log.Err("%s %s: no other server is reached from here", s.name, at.name)
 	return errRemote
@@ -86,13 +75,4 @@ func (s *session) adminArgument(p *imapwire.Parser) (*place, error) {
 		return nil, errPermission
 	}
 	return s.locate(name)
-}
-
-// legacy is GETANNOTATION and SETANNOTATION, which Cyrus refuses as well unless
-// annotation_enable_legacy_commands is set.
-func (s *session) legacy(p *imapwire.Parser) error {
-	if _, err := p.SPAString(); err != nil {
-		return err
-	}
-	return errPermission
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"gocyrus/lib/acl"
+	"gocyrus/lib/change"
 	"gocyrus/lib/indexfile"
 	"gocyrus/lib/mailbox"
 	"gocyrus/lib/quota"
@@ -16,6 +17,7 @@ type Target struct {
 	Mailbox     *mailbox.Mailbox
 	Who         Who // the user, with the rights there
 	IgnoreQuota bool
+	Journal     change.Journal // hears that the messages are those of the source; may be nil
 }
 
 // InRecord says whether \Seen of the user is in the records of the mailbox, whose
@@ -84,6 +86,7 @@ func (s *State) copy(ctx context.Context, set Numbers, t Target, move bool) (*Co
 	if len(c.list) == 0 {
 		return nil, ErrNoMessage
 	}
+	defer change.Begin(t.Journal, change.Event{Kind: change.Copied, Name: s.mbox.Name(), To: t.Mailbox.Name()})()
 	if err := t.Mailbox.Update(ctx, c.write); err != nil {
 		return nil, fmt.Errorf("copy to %s: %w", t.Mailbox.Name(), err)
 	}

@@ -1,0 +1,117 @@
+package imapproxy
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+
+	"gocyrus/lib/imapwire"
+	"gocyrus/lib/prot"
+)
+
+const (
+	// optimist is up to what size of a literal the client need not wait for the
+	// backend: for more it pays to hear first that it is not wanted.
+	optimist = 16 << 10
+	// maxPiece bounds a line of a command between literals.
+	maxPiece = 1 << 20
+)
+
+var untilLF = [256]bool{'\n': true}
+
+// Again sends the arguments of a command as the client wrote them, from the space
+// behind its name to the line's end.
+func (c *Conn) Again(args []byte) error {
+	for len(args) > 0 {
+		i := bytes.IndexByte(args, '\n')
+		if i < 0 {
+			i = len(args) - 1
+		}
+		line := bytes.TrimRight(args[:i+1], "\r\n")
+		args = args[i+1:]
+		n, sync := literalOf(line)
+		if n >= 0 && sync {
+			line = append(line[:len(line)-1:len(line)-1], "+}"...)
+		}
+		c.Write(line)
+		if n < 0 {
+			return c.End()
+		}
+		c.w.WriteString("\r\n")
+		n = min(n, int64(len(args)))
+		c.Write(args[:n])
+		args = args[n:]
+	}
+	return c.End()
+}
+
+// Pass reads what is left of a command from the client and sends it as it comes.
+// Small literals the client is invited for at once, for large ones the backend is
+// asked. refused is the tagged answer of a backend that wants no more. max bounds
+// the octets of the command that are not the literals'; with it literals count as
+// well unless they are free.
+//
+// The parser p, which reads what the client says, is told when the line has been
+// read to its end.
+func (c *Conn) Pass(tag string, p *imapwire.Parser, relay *Relay, max int64, free bool) (refused *Reply, err error) {
+	in := p.Conn()
+	for {
+		line, err := in.AppendUntil(c.buf[:0], &untilLF, maxPiece)
+		if err != nil {
+			c.fail(err)
+			return nil, err
+		}
+		in.ReadByte()
+		line = bytes.TrimSuffix(line, []byte("\r"))
+		if cap(line) <= 4096 {
+			c.buf = line[:0]
+		}
+		n, sync := literalOf(line)
+		if max -= int64(len(line)); n > 0 && !free {
+			max -= n
+		}
+		if max < 0 {
+			c.fail(imapwire.Fatal(tooBig))
+			return nil, imapwire.Fatal(tooBig)
+		}
+		if n < 0 {
+			p.Taken()
+			c.Write(line)
+			return nil, c.End()
+		}
+		c.Write(line[:bytes.LastIndexByte(line, '{')])
+		if refused, err := c.announce(tag, n, sync, relay); refused != nil || err != nil {
+			if sync {
+				p.Taken() // the client was not invited, and waits for the answer
+			} else if cerr := in.CopyN(io.Discard, n); cerr != nil {
+				err = cerr
+			}
+			return refused, err
+		}
+		if err := in.CopyN(c, n); err != nil {
+			return nil, err
+		}
+	}
+}
+
+const tooBig = "[TOOBIG] Command arguments exceed fixed limit"
+
+// announce tells the backend of a literal, and invites the client when it waits for
+// that.
+func (c *Conn) announce(tag string, n int64, sync bool, relay *Relay) (refused *Reply, err error) {
+	if sync && n > optimist {
+		fmt.Fprintf(c.w, "{%d}\r\n", n)
+		refused, err = c.invited(tag, relay)
+	} else {
+		refused, err = c.Literal(tag, n, relay)
+	}
+	if err == nil && refused == nil && sync {
+		err = invite(relay.To)
+	}
+	return refused, err
+}
+
+func invite(client *prot.Conn) error {
+	_, err := client.WriteString("+ go ahead\r\n")
+	return err
+}

@@ -1,0 +1,34 @@
+package imapserver
+
+import (
+	"math"
+
+	"gocyrus/lib/imapproxy"
+)
+
+// appendFar is APPEND to another server's mailbox, whose name has been read. The
+// messages go through as they come; how large they may be the backend decides.
+func (s *session) appendFar(at *place) error {
+	s.in.Forget()
+	c, err := s.connect(at.entry.Server)
+	if err != nil {
+		return err
+	}
+	defer s.release(c)
+	c.Begin(s.tag, "APPEND")
+	c.String(at.ext)
+	c.Word("")
+	s.heard = c
+	relay := &imapproxy.Relay{To: s.in}
+	if s.farSel != nil && s.farSel.c == c {
+		relay.Look = s.farSel.view.look
+	}
+	refused, err := c.Pass(s.tag, s.p, relay, math.MaxInt64, true)
+	if err != nil {
+		return s.lost(err)
+	}
+	if refused != nil {
+		return s.replied(*refused, nil)
+	}
+	return s.replied(c.Answer(s.tag, relay))
+}

@@ -1,0 +1,66 @@
+package imapserver
+
+import (
+	"gocyrus/lib/imapwire"
+	"gocyrus/lib/mboxops"
+)
+
+// peerCommands are what the other servers of a murder say to a backend: its
+// frontends, and the backends that send it mailboxes.
+var peerCommands = map[string]command{
+	"Localappend": {in: signedIn, run: (*session).localAppend, how: change},
+	"Localcreate": {in: signedIn, run: (*session).localCreate, how: change},
+	"Localdelete": {in: signedIn, run: (*session).localDelete, how: change},
+	"Mupdatepush": {in: signedIn, run: (*session).mupdatePush, how: change},
+}
+
+// localAppend is APPEND of a frontend, which also says which mailbox of this server
+// the client has selected: what URLs without one are to be read from.
+func (s *session) localAppend(p *imapwire.Parser) error {
+	name, err := p.SPAString()
+	if err != nil {
+		return err
+	}
+	if _, err := p.SPAString(); err != nil {
+		return err
+	}
+	return s.appendNamed(p, name)
+}
+
+// localCreate is CREATE of a mailbox that is to come from another server: the murder
+// does not hear of it yet.
+func (s *session) localCreate(p *imapwire.Parser) error {
+	return s.createMailbox(p, s.srv.ops.Local())
+}
+
+// localDelete is LOCALDELETE, of a mailbox that has moved to another server: it is
+// gone at once, and so is an INBOX without the rest of the user.
+func (s *session) localDelete(p *imapwire.Parser) error {
+	return s.deleteMailbox(p, s.srv.ops.Local(), mboxops.DeleteParams{Now: true, Alone: true, Force: true})
+}
+
+// mupdatePush tells the murder that a mailbox has arrived here.
+func (s *session) mupdatePush(p *imapwire.Parser) error {
+	name, err := p.SPAString()
+	if err != nil {
+		return err
+	}
+	if err := p.EOL(); err != nil {
+		return err
+	}
+	switch {
+	case !s.selfAdmin():
+		return errPermission
+	case s.srv.site.Murder == nil:
+		return errRemote
+	}
+	at, err := s.locate(name)
+	if err != nil {
+		return err
+	}
+	return s.srv.ops.Announce(s.ctx, s.asker(), at.name)
+}
+
+// selfAdmin says whether the user is an administrator who has signed in as himself.
+// Whoever acts for one, as frontends do, has not all of an administrator's commands.
+func (s *session) selfAdmin() bool { return s.admin && s.who.State.ActsFor == "" }
