@@ -53,8 +53,8 @@ VERIFY:
   ctl_mboxlist [-C <alt_config>] -v [-f filename]
 `
 
-// operations are the flags of which there must be one, and those that go with
-// each alone.
+// operations are the flags of which there must be one, those that go with each
+// alone, and what each does with the list, which it closes.
 var operations = []struct {
 	flag string
 	with []string
@@ -89,12 +89,15 @@ func run(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
+	if c.Bool("m") && cfg.Str("mupdate_server") == "" {
+		return command.Fatal(command.ExUnavailable, errors.New("couldn't get mupdate server name"))
+	}
 	l, err := open(c, cfg)
 	if err != nil {
 		log.Err("DBERROR: opening %s: %v", mboxlist.OptionsFrom(cfg).Path, err)
 		return command.Fatal(command.ExTempFail, fmt.Errorf("can't read mailboxes file: %w", err))
 	}
-	return errors.Join(do(c, cfg, l), l.Close())
+	return do(c, cfg, l)
 }
 
 // open opens the list of the site, or the file of -f in the format it has.
@@ -111,31 +114,23 @@ func open(c *cli.Context, cfg *config.Config) (*mboxlist.List, error) {
 }
 
 func dump(c *cli.Context, _ *config.Config, l *mboxlist.List) error {
-	return l.Dump(c.App.Writer, mboxlist.DumpOptions{
+	return errors.Join(l.Dump(c.App.Writer, mboxlist.DumpOptions{
 		Partition: c.String("p"), Intermediaries: c.Bool("y"), Remove: c.Bool("x"),
-	})
+	}), l.Close())
 }
 
 func undump(c *cli.Context, _ *config.Config, l *mboxlist.List) error {
 	complain := func(text string) { fmt.Fprintln(c.App.ErrWriter, text) }
 	if c.Bool("L") {
-		return l.UndumpLegacy(os.Stdin, complain)
+		return errors.Join(l.UndumpLegacy(os.Stdin, complain), l.Close())
 	}
 	if err := l.Undump(os.Stdin, complain); err != nil {
 		// The status stays 0, as with the C tool.
 		fmt.Fprintf(c.App.ErrWriter, "parse error: %v\n", err)
 	}
-	return nil
+	return l.Close()
 }
 
 func verify(c *cli.Context, cfg *config.Config, l *mboxlist.List) error {
-	return l.Verify(c.App.Writer, mboxname.LayoutFrom(cfg), cfg.Partitions())
-}
-
-// populate: there is no Murder in this build.
-func populate(_ *cli.Context, cfg *config.Config, _ *mboxlist.List) error {
-	if cfg.Str("mupdate_server") == "" {
-		return command.Fatal(command.ExUnavailable, errors.New("couldn't get mupdate server name"))
-	}
-	return command.Fatal(command.ExUnavailable, errors.New("-m: this build has no MUPDATE; the master was not told anything"))
+	return errors.Join(l.Verify(c.App.Writer, mboxname.LayoutFrom(cfg), cfg.Partitions()), l.Close())
 }

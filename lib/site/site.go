@@ -43,6 +43,7 @@ type Site struct {
 	Seen        *seen.Store
 	Annotations *annotate.DB
 	Ops         *mboxops.Ops
+	Murder      *mboxops.Murder // nil unless this is a backend of one
 	Idle        *idle.Hub
 	Sync        *synclog.Log // hears of every change; whoever serves as a replica suppresses it
 
@@ -54,14 +55,26 @@ func Open(cfg *config.Config) (*Site, error) {
 	if err := cfg.RequirePartitions(); err != nil {
 		return nil, err
 	}
+	list, err := mboxlist.Open(mboxlist.OptionsFrom(cfg))
+	if err != nil {
+		return nil, err
+	}
+	return OpenList(cfg, list)
+}
+
+// OpenList is Open with a list of mailboxes that need not be the site's own. The site
+// closes it, also when there is an error.
+func OpenList(cfg *config.Config, list *mboxlist.List) (*Site, error) {
 	mboxname.DeletedPrefix = cfg.Str("deletedprefix")
 	s := &Site{
 		Config:     cfg,
 		Namespace:  mboxname.NamespaceFrom(cfg),
 		Layout:     mboxname.LayoutFrom(cfg),
+		List:       list,
 		Partitions: partlist.New(partlist.OptionsFrom(cfg)),
 		Idle:       idle.New(idle.OptionsFrom(cfg)),
 		Sync:       synclog.New(synclog.OptionsFrom(cfg)),
+		Murder:     mboxops.NewMurder(mboxops.MurderOptionsFrom(cfg)),
 	}
 	s.Subs = subs.New(s.Layout, opener(cfg.Str("subscription_db")))
 	s.Seen = seen.New(s.Layout, opener(cfg.Str("seenstate_db")))
@@ -77,7 +90,7 @@ func Open(cfg *config.Config) (*Site, error) {
 	s.Mailboxes = mailbox.NewStore(mailbox.OptionsFrom(cfg), s.List, s.Quota, s.sinks...)
 	s.Ops = mboxops.New(mboxops.OptionsFrom(cfg), mboxops.Stores{
 		List: s.List, Mailboxes: s.Mailboxes, Quota: s.Quota, Subs: s.Subs, Seen: s.Seen,
-		Annotations: s.Annotations, Partitions: s.Partitions, Layout: s.Layout, Journal: s.Sync,
+		Annotations: s.Annotations, Partitions: s.Partitions, Layout: s.Layout, Journal: s.Sync, Murder: s.Murder,
 	}, s.sinks...)
 	if err := s.Mailboxes.Recover(context.Background()); err != nil {
 		// The notes stay, and whoever comes next tries again.
@@ -86,14 +99,14 @@ func Open(cfg *config.Config) (*Site, error) {
 	if err := s.Sync.Recover(s.recent); err != nil {
 		log.Err("IOERROR: sync_log(): changes that were interrupted: %v", err)
 	}
+	if err := s.Ops.RecoverMurder(); err != nil {
+		log.Err("IOERROR: MUPDATE: changes that were interrupted: %v", err)
+	}
 	return s, nil
 }
 
 // openShared opens the databases that all users share.
-func (s *Site) openShared(cfg *config.Config) (err error) {
-	if s.List, err = mboxlist.Open(mboxlist.OptionsFrom(cfg)); err != nil {
-		return err
-	}
+func (s *Site) openShared(cfg *config.Config) error {
 	quotas, err := openQuota(cfg)
 	if err != nil {
 		return err
@@ -138,11 +151,12 @@ func (s *Site) Tell(e *mboxlist.Entry) {
 
 // Close gives up what is open. What was acknowledged is durable without.
 func (s *Site) Close() error {
+	told := s.Murder.Close() // before what it may be at work on
 	if s.Mailboxes != nil {
 		s.Mailboxes.Close()
 	}
 	s.Idle.Close()
-	errs := []error{s.Sync.Close()}
+	errs := []error{told, s.Sync.Close()}
 	if s.Annotations != nil {
 		errs = append(errs, s.Annotations.Close())
 	}
