@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"io"
+	"math/rand/v2"
 	"strings"
 	"testing"
 	"testing/iotest"
@@ -127,6 +128,42 @@ func FuzzInflate(f *testing.F) {
 			t.Fatalf("%d octets before the error are not compress/flate's %d", len(got), len(want))
 		}
 	})
+}
+
+// TestInflateWindow goes many times around the window, with copies from as far back
+// as it reaches, and of every length and overlap.
+func TestInflateWindow(t *testing.T) {
+	r := rand.New(rand.NewPCG(1, 2))
+	var text []byte
+	for len(text) < 20*windowSize {
+		switch back := 1 + r.IntN(windowSize); {
+		case len(text) < windowSize || r.IntN(3) == 0:
+			for range r.IntN(400) {
+				text = append(text, byte(r.Uint32()))
+			}
+		case r.IntN(2) == 0:
+			text = append(text, bytes.Repeat(text[len(text)-1-r.IntN(9):], 1+r.IntN(60))...)
+		default:
+			from := len(text) - back
+			text = append(text, text[from:min(len(text), from+r.IntN(300))]...)
+		}
+	}
+	for _, level := range []int{0, 1, 6, 9, flate.HuffmanOnly} {
+		var b bytes.Buffer
+		w, err := flate.NewWriter(&b, level)
+		if err != nil {
+			t.Fatal(err)
+		}
+		w.Write(text)
+		w.Close()
+		for range 4 {
+			room, piece := 1+r.IntN(3*windowSize), 1+r.IntN(3*windowSize)
+			got, err := inflateAll(b.Bytes(), room, piece)
+			if err != nil || !bytes.Equal(got, text) {
+				t.Errorf("level %d, room %d, pieces of %d: %d octets of %d, %v", level, room, piece, len(got), len(text), err)
+			}
+		}
+	}
 }
 
 func BenchmarkInflate(b *testing.B) {
