@@ -1,0 +1,135 @@
+package relay
+
+import (
+	"bytes"
+	"io"
+	"net"
+	"testing"
+	"time"
+)
+
+// patience bounds what a test waits for.
+const patience = 20 * time.Second
+
+// echo is a server that greets with lines and then sends back what it gets.
+func echo(t *testing.T, lines string) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { l.Close() })
+	go func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			go func() {
+				defer c.Close()
+				io.WriteString(c, lines)
+				io.Copy(c, c)
+			}()
+		}
+	}()
+	return l.Addr().String()
+}
+
+func dial(t *testing.T, r *Relay) net.Conn {
+	t.Helper()
+	c, err := net.Dial("tcp", r.Addr())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { c.Close() })
+	c.SetDeadline(time.Now().Add(patience))
+	return c
+}
+
+// talk sends text and reads as much back.
+func talk(t *testing.T, c net.Conn, text []byte) []byte {
+	t.Helper()
+	go c.Write(text)
+	back := make([]byte, len(text))
+	if _, err := io.ReadFull(c, back); err != nil {
+		t.Fatal(err)
+	}
+	return back
+}
+
+func TestThrough(t *testing.T) {
+	r := New(t, echo(t, ""))
+	text := bytes.Repeat([]byte("0123456789abcdef"), 1<<16)
+	if got := talk(t, dial(t, r), text); !bytes.Equal(got, text) {
+		t.Error("what comes back is not what was sent")
+	}
+}
+
+// The way is as long as it is said to be, and does not become longer by the
+// number of octets.
+func TestDelay(t *testing.T) {
+	r := New(t, echo(t, ""))
+	r.Delay(25 * time.Millisecond)
+	c := dial(t, r)
+	began := time.Now()
+	talk(t, c, []byte("x"))
+	if took := time.Since(began); took < 50*time.Millisecond {
+		t.Errorf("there and back in %v, want 50 ms at least", took)
+	}
+	talk(t, c, make([]byte, 4<<20))
+}
+
+func TestCutAfter(t *testing.T) {
+	r := New(t, echo(t, ""))
+	c := dial(t, r)
+	talk(t, c, []byte("0123456789"))
+	r.CutAfter(5)
+	c.Write([]byte("abcdefghij"))
+	if got, err := io.ReadAll(c); err == nil || len(got) > 5 {
+		t.Errorf("%q, %v after the cut", got, err)
+	}
+	if r.Cuts() != 1 {
+		t.Errorf("%d cuts", r.Cuts())
+	}
+	// The network is back.
+	talk(t, dial(t, r), []byte("0123456789"))
+}
+
+func TestAway(t *testing.T) {
+	r := New(t, echo(t, "* OK\r\n"))
+	r.Away(true)
+	// The reset may come before the client knows that it is connected.
+	if c, err := net.Dial("tcp", r.Addr()); err == nil {
+		if got, err := io.ReadAll(c); len(got) > 0 || err == nil {
+			t.Errorf("%q, %v from a server that is away", got, err)
+		}
+		c.Close()
+	}
+	r.Away(false)
+	back := make([]byte, 6)
+	if _, err := io.ReadFull(dial(t, r), back); err != nil {
+		t.Error(err)
+	}
+	if r.Connections() != 2 {
+		t.Errorf("%d connections", r.Connections())
+	}
+}
+
+// What is recorded is both directions, and compression is not offered.
+func TestRecord(t *testing.T) {
+	r := New(t, echo(t, "* SASL PLAIN\r\n* COMPRESS DEFLATE\r\n* OK host\r\n"))
+	r.Record()
+	c := dial(t, r)
+	want := "* SASL PLAIN\r\n* OK host\r\n"
+	back := make([]byte, len(want))
+	if _, err := io.ReadFull(c, back); err != nil || string(back) != want {
+		t.Fatalf("%q, %v", back, err)
+	}
+	talk(t, c, []byte("NOOP\r\n"))
+	if got := string(r.Sent()); got != "NOOP\r\n" {
+		t.Errorf("sent %q", got)
+	}
+	if got := string(r.Received()); got != want+"NOOP\r\n" {
+		t.Errorf("received %q", got)
+	}
+}
