@@ -7,7 +7,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"syscall"
 )
 
 // cyrusSite is a Cyrus installation, the real one or ours: the two read the
@@ -17,6 +16,9 @@ type cyrusSite struct {
 	master string // the master program
 	bin    string // where imapd, lmtpd, pop3d and the tools are
 	about  string
+
+	replicates bool  // one end of a pair
+	pair       *pair // nil until it is asked for
 }
 
 // realCyrus is the installed Cyrus of Debian.
@@ -93,7 +95,7 @@ SERVICES {
   imaps      cmd="%[1]s/imapd -C %[2]s/imapd.conf -s -U 30" listen="127.0.0.1:%[4]d" prefork=0
   lmtp       cmd="%[1]s/lmtpd -C %[2]s/imapd.conf -a" listen="127.0.0.1:%[5]d" prefork=0
   pop3       cmd="%[1]s/pop3d -C %[2]s/imapd.conf -U 30" listen="127.0.0.1:%[6]d" prefork=0
-}
+%[7]s}
 DAEMON {
   idled      cmd="%[1]s/idled -C %[2]s/imapd.conf"
 }
@@ -111,10 +113,15 @@ func (c *cyrusSite) Start() error {
 	if err := c.certificate(); err != nil {
 		return err
 	}
-	if err := c.write("imapd.conf", fmt.Sprintf(imapdConf, c.dir)); err != nil {
+	options, more := fmt.Sprintf(imapdConf, c.dir), ""
+	if c.replicates {
+		options += syncConf
+		more = fmt.Sprintf(syncService, c.bin, c.dir, c.ports["csync"])
+	}
+	if err := c.write("imapd.conf", options); err != nil {
 		return err
 	}
-	services := fmt.Sprintf(cyrusConf, c.bin, c.dir, c.ports["imap"], c.ports["imaps"], c.ports["lmtp"], c.ports["pop3"])
+	services := fmt.Sprintf(cyrusConf, c.bin, c.dir, c.ports["imap"], c.ports["imaps"], c.ports["lmtp"], c.ports["pop3"], more)
 	if err := c.write("cyrus.conf", services); err != nil {
 		return err
 	}
@@ -147,13 +154,11 @@ func (c *cyrusSite) AddMailboxes(n int) error {
 		sep = ",\n"
 	}
 	list.WriteString("\n}\n")
-	cmd := exec.Command(filepath.Join(c.bin, "ctl_mboxlist"), "-C", c.path("imapd.conf"), "-u")
-	cmd.Stdin = &list
-	uid, gid, err := cyrusUser()
+	cmd, err := c.command("ctl_mboxlist", "-u")
 	if err != nil {
 		return err
 	}
-	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}}
+	cmd.Stdin = &list
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return fmt.Errorf("ctl_mboxlist -u: %w: %s", err, out)
 	}

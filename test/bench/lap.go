@@ -17,11 +17,12 @@ type sizes struct {
 	copies      int   // messages that COPY and MOVE take
 	logins      int   // in one lap
 	idle        []int // idle connections, ascending
+	sync        syncSizes
 }
 
 var (
-	fullSizes  = sizes{10_000, 100_000, 1000, 20 << 20, 100_000, 100, 200, 1000, 200, []int{1000, 5000}}
-	quickSizes = sizes{1000, 5000, 100, 2 << 20, 2000, 20, 40, 100, 40, []int{50, 200}}
+	fullSizes  = sizes{10_000, 100_000, 1000, 20 << 20, 100_000, 100, 200, 1000, 200, []int{1000, 5000}, fullSync}
+	quickSizes = sizes{1000, 5000, 100, 2 << 20, 2000, 20, 40, 100, 40, []int{50, 200}, quickSync}
 )
 
 // users is how many plain users there are, u00 to u49.
@@ -36,6 +37,7 @@ type row struct {
 	needs  []fixture
 	rounds int                // 0 means as many as the flags say
 	unit   string             // of its values; "" means milliseconds an operation
+	pairs  bool               // it is about replication, which Dovecot's is not like
 	run    func(l *lap) error // sets up, times, checks
 }
 

@@ -25,12 +25,24 @@ func (p *profiler) start(srv server, label string) (stop func(), err error) {
 		return func() {}, nil
 	}
 	var pids []string
-	for _, proc := range descendants(srv.Pid()) {
-		pids = append(pids, fmt.Sprint(proc.pid))
+	roots := []int{srv.Pid()}
+	whom := "-p"
+	if c, ok := srv.(*cyrusSite); ok && c.pair != nil {
+		// sync_client is yet to be started: perf looks at the whole machine.
+		roots, whom = []int{c.pair.master.Pid(), c.pair.replica.Pid()}, "-a"
+	}
+	for _, root := range roots {
+		for _, proc := range descendants(root) {
+			pids = append(pids, fmt.Sprint(proc.pid))
+		}
 	}
 	base := filepath.Join(p.dir, srv.Name()+"-"+fileName(label))
 	data := base + ".perf"
-	cmd := exec.Command("perf", "record", "-q", "-e", "cpu-clock", "-F", "20000", "-g", "-o", data, "-p", strings.Join(pids, ","))
+	args := []string{"record", "-q", "-e", "cpu-clock", "-F", "20000", "-g", "-o", data, whom}
+	if whom == "-p" {
+		args = append(args, strings.Join(pids, ","))
+	}
+	cmd := exec.Command("perf", args...)
 	if p.strace {
 		cmd = exec.Command("strace", append([]string{"-f", "-q", "-c", "-w", "-o", base + ".strace"}, each("-p", pids)...)...)
 	}

@@ -3,7 +3,6 @@ package main
 import (
 	"bytes"
 	"fmt"
-	"strconv"
 	"sync"
 )
 
@@ -76,15 +75,7 @@ func (l *lap) exists(user, mailbox string) (int, error) {
 		return 0, err
 	}
 	defer c.Close()
-	n := -1
-	_, err = c.do("STATUS "+mailbox+" (MESSAGES)", func(r response) {
-		if s, ok := between(string(r.text), "MESSAGES ", ")"); ok {
-			if v, err := strconv.Atoi(s); err == nil {
-				n = v
-			}
-		}
-	})
-	return n, err
+	return c.status(mailbox, "MESSAGES")
 }
 
 // arrived checks that letters are in the user's INBOX, in order, after the first before messages.

@@ -50,6 +50,12 @@ func say(format string, args ...any) {
 // row runs one row on all servers, turn by turn, until ctx ends.
 func (r *runner) row(ctx context.Context, w row) {
 	r.broken = map[string]bool{}
+	for _, srv := range r.servers {
+		// Who cannot take part is left out without a word.
+		if _, ok := srv.(replicating); w.pairs && !ok {
+			r.broken[srv.Name()] = true
+		}
+	}
 	r.prepare(w)
 	rounds := r.rounds
 	if w.rounds > 0 {

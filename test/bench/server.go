@@ -10,6 +10,7 @@ import (
 	"os/user"
 	"path/filepath"
 	"strconv"
+	"sync"
 	"syscall"
 	"time"
 )
@@ -50,7 +51,8 @@ type site struct {
 }
 
 // newSite makes a directory that the cyrus user may write, and reserves ports.
-func newSite(name, under string) (*site, error) {
+// It serves protocols, and more if named.
+func newSite(name, under string, more ...string) (*site, error) {
 	dir, err := os.MkdirTemp(under, "bench-"+name+"-")
 	if err != nil {
 		return nil, err
@@ -59,7 +61,7 @@ func newSite(name, under string) (*site, error) {
 	if err := s.own("."); err != nil {
 		return nil, err
 	}
-	for _, proto := range protocols {
+	for _, proto := range append(protocols[:len(protocols):len(protocols)], more...) {
 		if s.ports[proto], err = freePort(); err != nil {
 			return nil, err
 		}
@@ -73,14 +75,31 @@ func (s *site) Addr(proto string) string {
 	return net.JoinHostPort("127.0.0.1", strconv.Itoa(s.ports[proto]))
 }
 
-// freePort returns a loopback port nobody listens on.
+// ports are those that freePort has returned: whoever is to listen on one may
+// not have begun when the next is asked for.
+var ports = struct {
+	sync.Mutex
+	given map[int]bool
+}{given: map[int]bool{}}
+
+// freePort returns a loopback port nobody listens on, another one each time.
 func freePort() (int, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return 0, err
+	ports.Lock()
+	defer ports.Unlock()
+	for {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			return 0, err
+		}
+		port := l.Addr().(*net.TCPAddr).Port
+		if err := l.Close(); err != nil {
+			return 0, err
+		}
+		if !ports.given[port] {
+			ports.given[port] = true
+			return port, nil
+		}
 	}
-	defer l.Close()
-	return l.Addr().(*net.TCPAddr).Port, nil
 }
 
 // path names a file of the site.
@@ -132,6 +151,8 @@ func (s *site) launch(env []string, argv ...string) error {
 	s.cmd.Env = append(os.Environ(), env...)
 	s.cmd.Stdout, s.cmd.Stderr = out, out
 	s.cmd.Dir = s.dir
+	// Cyrus's master, when it ends, signals all of its process group.
+	s.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	if err := s.cmd.Start(); err != nil {
 		return err
 	}
@@ -140,7 +161,7 @@ func (s *site) launch(env []string, argv ...string) error {
 		defer close(s.done)
 		s.cmd.Wait() // the ports tell whether it lives
 	}()
-	for _, proto := range protocols {
+	for proto := range s.ports {
 		if err := s.listening(proto); err != nil {
 			return fmt.Errorf("%s: %s: %w (see %s)", s.name, proto, err, s.path("log"))
 		}

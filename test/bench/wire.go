@@ -56,18 +56,29 @@ func (c *ackConn) Read(b []byte) (int, error) {
 	return c.Conn.Read(b)
 }
 
+// ackingAtOnce is conn, acknowledging at once when it is TCP.
+func ackingAtOnce(conn net.Conn) (net.Conn, error) {
+	tcp, ok := conn.(*net.TCPConn)
+	if !ok {
+		return conn, nil
+	}
+	raw, err := tcp.SyscallConn()
+	if err != nil {
+		return nil, err
+	}
+	return &ackConn{conn, raw}, nil
+}
+
 // dial connects to addr, in clear or with TLS from the first octet.
 func dial(addr string, secure bool) (*wire, error) {
 	conn, err := net.DialTimeout("tcp", addr, patience)
 	if err != nil {
 		return nil, err
 	}
-	if tcp, ok := conn.(*net.TCPConn); ok && quickAck {
-		raw, err := tcp.SyscallConn()
-		if err != nil {
+	if quickAck {
+		if conn, err = ackingAtOnce(conn); err != nil {
 			return nil, err
 		}
-		conn = &ackConn{conn, raw}
 	}
 	if secure {
 		// The certificate is the bench's own; whom it names is not measured.
@@ -83,6 +94,17 @@ func dial(addr string, secure bool) (*wire, error) {
 // be on its way in.
 func (c *wire) small() {
 	c.r, c.w = bufio.NewReaderSize(c.Conn, 512), bufio.NewWriterSize(c.Conn, 512)
+}
+
+// prompt lets the connection acknowledge at once, whatever the flag says: for
+// those who look again and again, and are not measured. Nothing may be on its
+// way in.
+func (c *wire) prompt() (err error) {
+	if c.Conn, err = ackingAtOnce(c.Conn); err != nil {
+		return err
+	}
+	c.r = bufio.NewReaderSize(c.Conn, 4096)
+	return nil
 }
 
 // patient gives the peer another full wait.
@@ -195,6 +217,19 @@ func (c *imapConn) do(cmd string, on func(response)) (string, error) {
 		return "", fmt.Errorf("%.60s: %w", cmd, err)
 	}
 	return text, nil
+}
+
+// status is one number that STATUS tells of a mailbox.
+func (c *imapConn) status(mailbox, item string) (int, error) {
+	n := -1
+	_, err := c.do("STATUS "+mailbox+" ("+item+")", func(r response) {
+		if s, ok := between(string(r.text), "("+item+" ", ")"); ok {
+			if v, err := strconv.Atoi(s); err == nil {
+				n = v
+			}
+		}
+	})
+	return n, err
 }
 
 // start sends a command without waiting and returns its tag.
