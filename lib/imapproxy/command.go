@@ -2,6 +2,7 @@ package imapproxy
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
 
@@ -57,6 +58,9 @@ func (c *Conn) Pass(tag string, p *imapwire.Parser, relay *Relay, max int64, fre
 	in := p.Conn()
 	for {
 		line, err := in.AppendUntil(c.buf[:0], &untilLF, maxPiece)
+		if errors.Is(err, prot.ErrLong) {
+			err = imapwire.Fatal(tooBig)
+		}
 		if err != nil {
 			c.fail(err)
 			return nil, err

@@ -30,7 +30,18 @@ func (s *session) getAnnotation(p *imapwire.Parser) error {
 	if err := p.SP(); err != nil {
 		return err
 	}
-	entries, err := quotedList(p, errAnnotArg, errAnnotArg, errAnnotEndEntry)
+	list, err := p.Accept('(')
+	if err != nil {
+		return err
+	}
+	if list && s.proxied() {
+		if b, err := p.Peek(); err != nil {
+			return err
+		} else if b == '/' {
+			return s.proxiedMetadata(p, name)
+		}
+	}
+	entries, err := quotedRest(p, list, errAnnotArg, errAnnotArg, errAnnotEndEntry)
 	if err != nil {
 		return err
 	}
@@ -87,6 +98,11 @@ func quotedList(p *imapwire.Parser, one, many, end imapwire.Bad) ([]string, erro
 	if err != nil {
 		return nil, err
 	}
+	return quotedRest(p, list, one, many, end)
+}
+
+// quotedRest is quotedList behind the parenthesis, if there was one.
+func quotedRest(p *imapwire.Parser, list bool, one, many, end imapwire.Bad) ([]string, error) {
 	missing := one
 	if list {
 		missing = many

@@ -11,6 +11,7 @@ import (
 
 	"gocyrus/lib/backend"
 	"gocyrus/lib/config"
+	"gocyrus/lib/csync"
 	"gocyrus/lib/imapproxy"
 	"gocyrus/lib/imapwire"
 	"gocyrus/lib/log"
@@ -50,7 +51,7 @@ func (s *session) mupdateWord() []string {
 
 // notProxied are capabilities that a frontend does not have, since its backends may
 // be of any version, and its clients get their answers word for word.
-var notProxied = []string{"IMAP4rev2", "REPLACE", "SEARCHRES", "X-REPLICATION", "X-SIEVE-MAILBOX", "UIDONLY", "ANNOTATEMORE"}
+var notProxied = []string{"IMAP4rev2", "REPLACE", "SEARCHRES", "X-REPLICATION", "X-SIEVE-MAILBOX", "UIDONLY", "ANNOTATEMORE", csync.CapOurs}
 
 // hereOnly are commands that would work on the frontend itself, which has nothing
 // to work on. Cyrus carries them out: MUPDATEPUSH told the murder that a user lived

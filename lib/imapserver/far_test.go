@@ -18,7 +18,6 @@ import (
 	"gocyrus/lib/config"
 	"gocyrus/lib/mboxlist"
 	"gocyrus/lib/mboxname"
-	"gocyrus/lib/mboxops"
 	"gocyrus/lib/mupdate"
 	"gocyrus/lib/site"
 	"gocyrus/lib/transcript"
@@ -53,6 +52,7 @@ type murderSite struct {
 type farBackend struct {
 	srv  *Server
 	addr string
+	real func() []*mboxlist.Entry // what Cyrus has, when it is one
 
 	mu    sync.Mutex
 	conns []net.Conn
@@ -76,6 +76,14 @@ func startMurder(t testing.TB, more string) *murderSite {
 	for _, name := range []string{"be1.example.org", "be2.example.org"} {
 		m.backs[name] = startBackend(t, "servername: "+name+"\nproxyservers: murder\nallowallsubscribe: yes\n"+more)
 	}
+	m.start(more)
+	return m
+}
+
+// start starts the frontend, when the backends are there, and makes mailboxes on
+// them through it.
+func (m *murderSite) start(more string) {
+	t := m.t
 	dir := t.TempDir()
 	cfg, err := config.Parse(strings.NewReader(fmt.Sprintf(farConf, dir)+more), filepath.Join(dir, "imapd.conf"), "imap")
 	if err != nil {
@@ -94,26 +102,17 @@ func startMurder(t testing.TB, more string) *murderSite {
 		return m.backs[host].addr
 	}
 	m.listen(cfg)
-	admin := mboxops.Root("cyrus")
-	for name, boxes := range map[string][]mboxname.Name{
-		"be1.example.org": {"user.alice", "user.alice.Sent", "news"},
-		"be2.example.org": {"user.bob", "shared", "shared.x"},
+	m.dial = dialer(t, m.front)
+	admin := login(t, m.dial, "cyrus")
+	for _, n := range [][2]string{
+		{"user/alice", "be1.example.org"}, {"user/alice/Sent", "be1.example.org"}, {"news", "be1.example.org"},
+		{"user/bob", "be2.example.org"}, {"shared", "be2.example.org"}, {"shared/x", "be2.example.org"},
 	} {
-		ops := m.backs[name].srv.ops
-		for _, n := range boxes {
-			if _, err := ops.Create(t.Context(), admin, n, mboxops.CreateParams{}); err != nil {
-				t.Fatalf("create %s: %v", n, err)
-			}
-			if n != "user.alice" && n != "user.alice.Sent" {
-				if err := ops.SetACL(t.Context(), admin, n, "alice", "lrswipte"); err != nil {
-					t.Fatal(err)
-				}
-			}
+		admin.must("CREATE "+n[0]+" "+n[1]+"!default", "OK")
+		if !strings.HasPrefix(n[0], "user/alice") {
+			admin.must("SETACL "+n[0]+" alice lrswipte", "OK")
 		}
 	}
-	m.follow()
-	m.dial = dialer(t, m.front)
-	return m
 }
 
 // startBackend starts one server whose connections the test can cut.
@@ -168,6 +167,21 @@ func startBackend(t testing.TB, more string) *farBackend {
 	return b
 }
 
+// mailboxes are those of the backend.
+func (b *farBackend) mailboxes() (all []*mboxlist.Entry) {
+	if b.real != nil {
+		return b.real()
+	}
+	b.srv.list.Scan("", func(v mboxlist.View) error {
+		e, err := b.srv.list.Lookup(v.Name())
+		if err == nil && exists(e) && !e.Name.IsDeleted() {
+			all = append(all, e)
+		}
+		return nil
+	})
+	return all
+}
+
 // listen is the slave's kick socket.
 func (m *murderSite) listen(cfg *config.Config) {
 	path := mupdate.KickSocket(cfg.Dir())
@@ -201,24 +215,13 @@ func (m *murderSite) listen(cfg *config.Config) {
 func (m *murderSite) follow() {
 	want := map[mboxname.Name]*mboxlist.Entry{}
 	for server, b := range m.backs {
-		err := b.srv.list.Scan("", func(v mboxlist.View) error {
-			e, err := b.srv.list.Lookup(v.Name())
-			if err == nil && exists(e) && !e.Name.IsDeleted() {
-				want[e.Name] = &mboxlist.Entry{Name: e.Name, Server: server, Partition: e.Partition, ACL: e.ACL, Type: "er"}
-			}
-			return err
-		})
-		if err != nil {
-			m.t.Error(err)
+		for _, e := range b.mailboxes() {
+			want[e.Name] = &mboxlist.Entry{Name: e.Name, Server: server, Partition: e.Partition, ACL: e.ACL, Type: "er"}
 		}
 	}
 	err := m.front.list.Update(func(tx *mboxlist.Tx) error {
 		var gone []mboxname.Name
-		err := tx.ScanTree("", func(mboxlist.View) error { return nil })
-		if err != nil {
-			return err
-		}
-		err = m.front.list.Scan("", func(v mboxlist.View) error {
+		err := m.front.list.Scan("", func(v mboxlist.View) error {
 			if want[v.Name()] == nil {
 				gone = append(gone, v.Name())
 			}
@@ -300,8 +303,10 @@ func (c *client) deliver(mailbox, flags string, n int) {
 	}
 }
 
-func TestFarSession(t *testing.T) {
-	m := startMurder(t, "")
+// TestFarSession: the commands of one session, as they pass.
+func TestFarSession(t *testing.T) { farSession(t, startMurder(t, "")) }
+
+func farSession(t *testing.T, m *murderSite) {
 	c := login(t, m.dial, "alice")
 	c.must("LIST \"\" *", "OK Completed", `(\HasNoChildren) "/" INBOX`, `"/" "Shared Folders/shared/x"`, `"/" "Other Users/bob"`)
 	c.must("CAPABILITY", "OK", "MUPDATE=mupdate://mup.example.org/")
@@ -328,13 +333,28 @@ func TestFarSession(t *testing.T) {
 	c.must("UNSELECT", "OK")
 	c.must("CHECK", "BAD Please select a mailbox first")
 	c.must("SELECT Sent", "OK")
+	c.must("STORE 1 +FLAGS.SILENT (\\Deleted)", "OK")
 	c.must("CLOSE", "OK")
+	c.must("STATUS Sent (MESSAGES)", "OK", "MESSAGES 2")
+	c.must("ENABLE QRESYNC", "OK", "QRESYNC")
+	lines, _ := c.ask("SELECT INBOX")
+	i := slices.IndexFunc(lines, func(s string) bool { return strings.Contains(s, "UIDVALIDITY") })
+	if i < 0 || slices.ContainsFunc(lines, func(s string) bool { return strings.Contains(s, "ENABLED") }) {
+		t.Fatalf("%q", lines)
+	}
+	validity, _, _ := strings.Cut(strings.TrimPrefix(lines[i], "* OK [UIDVALIDITY "), "]")
+	c.must("SELECT INBOX (QRESYNC ("+validity+" 1))", "OK", "* VANISHED (EARLIER) 2", "MODSEQ")
+	c.must("STORE 1 +FLAGS (\\Deleted)", "OK")
+	c.must("UID EXPUNGE 1", "OK", "* VANISHED 1")
+	c.must("UNSELECT", "OK")
 	c.must("CHECK", "BAD Please select a mailbox first")
 	c.must("LOGOUT", "OK", "* BYE")
 }
 
-func TestFarMailboxes(t *testing.T) {
-	m := startMurder(t, "")
+// TestFarMailboxes: what changes mailboxes, and what is asked about them.
+func TestFarMailboxes(t *testing.T) { farMailboxes(t, startMurder(t, "")) }
+
+func farMailboxes(t *testing.T, m *murderSite) {
 	c := login(t, m.dial, "alice")
 	c.must("CREATE Work", "OK [MAILBOXID (")
 	c.must("CREATE Work", "NO Mailbox already exists")
@@ -363,10 +383,19 @@ func TestFarMailboxes(t *testing.T) {
 	}
 	c.must(`LIST (SUBSCRIBED) "" * RETURN (STATUS (MESSAGES))`, "OK", `* LIST (\Subscribed \HasChildren) "/" "Shared Folders/shared"`,
 		`* STATUS "Shared Folders/shared" (MESSAGES 0)`, "* STATUS INBOX (MESSAGES 0)")
+
+	// A backend tells of names that others have.
+	if be := m.backs["be1.example.org"]; be.srv != nil {
+		direct := login(t, dialer(t, be.srv), "alice")
+		direct.must(`LSUB "" *`, "OK", `* LSUB (\Noselect) "/" "Shared Folders/shared"`)
+	}
 	c.must(`UNSUBSCRIBE "Shared Folders/shared"`, "OK")
 
 	admin := login(t, m.dial, "cyrus")
-	admin.must("CREATE user/carol be2.example.org!part2", "OK")
+	admin.must(`SETMETADATA user/bob (/shared/comment "for all")`, "OK")
+	admin.must(`SETMETADATA user/alice (/shared/comment "new")`, "OK")
+	admin.must(`GETMETADATA "user/*" (/shared/comment)`, "OK", `* METADATA user/bob ("/shared/comment" "for all")`, `* METADATA user/alice ("/shared/comment" "new")`)
+	admin.must("CREATE user/carol be2.example.org!default", "OK")
 	admin.must("CREATE user/dave default", "OK")
 	admin.must("SETQUOTA user/carol (STORAGE 1000)", "OK")
 	admin.must("GETQUOTA user/carol", "OK", "(STORAGE 0 1000)")
@@ -381,9 +410,10 @@ func TestFarMailboxes(t *testing.T) {
 	admin.must("DELETE user/carol", "OK")
 }
 
-// TestFarUses: special uses are where the mailboxes are.
-func TestFarUses(t *testing.T) {
-	m := startMurder(t, "")
+// TestFarUses: special uses and annotations are where the mailboxes are.
+func TestFarUses(t *testing.T) { farUses(t, startMurder(t, "")) }
+
+func farUses(t *testing.T, m *murderSite) {
 	c := login(t, m.dial, "alice")
 	c.must(`CREATE Rubbish (USE (\Trash))`, "OK")
 	c.must(`LIST "" % RETURN (SPECIAL-USE)`, "OK", `\Trash) "/" Rubbish`, `"/" INBOX`)
@@ -396,8 +426,10 @@ func TestFarUses(t *testing.T) {
 	c.must(`LIST "" Rubbish RETURN (METADATA (/shared/comment))`, "OK", `* METADATA Rubbish ("/shared/comment" "old")`)
 }
 
-func TestFarAcross(t *testing.T) {
-	m := startMurder(t, "")
+// TestFarAcross: COPY and MOVE from one server to another.
+func TestFarAcross(t *testing.T) { farAcross(t, startMurder(t, "")) }
+
+func farAcross(t *testing.T, m *murderSite) {
 	c := login(t, m.dial, "alice")
 	c.deliver("INBOX", `\Seen $Label1`, 5)
 	c.must("SELECT INBOX", "OK")
@@ -460,8 +492,8 @@ func TestFarLost(t *testing.T) {
 	}
 }
 
-func TestFarIdle(t *testing.T) {
-	m := startMurder(t, "")
+// farIdle returns a session with INBOX selected, which has one message.
+func farIdle(t *testing.T, m *murderSite) *client {
 	c, other := login(t, m.dial, "alice"), login(t, m.dial, "alice")
 	c.must("SELECT INBOX", "OK")
 	c.must("IDLE", "+ idling")
@@ -471,6 +503,13 @@ func TestFarIdle(t *testing.T) {
 	fmt.Fprint(c, "DONE\r\n")
 	for s := ""; !strings.HasPrefix(s, "t OK"); s = c.line() {
 	}
+	return c
+}
+
+// TestFarIdle: a backend that is lost ends IDLE and not the session.
+func TestFarIdle(t *testing.T) {
+	m := startMurder(t, "")
+	c := farIdle(t, m)
 	c.must("IDLE", "+ idling")
 	m.backs["be1.example.org"].breakUp(false)
 	for s := ""; !strings.HasPrefix(s, "t NO "); s = c.line() {
@@ -479,6 +518,13 @@ func TestFarIdle(t *testing.T) {
 	for s := ""; !strings.HasPrefix(s, "DONE BAD") && !strings.HasPrefix(s, "* BAD"); s = c.line() {
 	}
 	c.must("FETCH 1 UID", "OK", "UID 1")
+}
+
+// TestFarIdlePoll: the news of a backend without IDLE is asked for.
+func TestFarIdlePoll(t *testing.T) {
+	m := startMurder(t, "suppress_capabilities: IDLE\n")
+	m.front.opts.IdlePoll = 50 * time.Millisecond
+	farIdle(t, m)
 }
 
 func TestFarReferrals(t *testing.T) {
@@ -585,5 +631,35 @@ func BenchmarkFar(b *testing.B) {
 				c.do(fmt.Sprintf("APPEND Sent {%d+}\r\n%s", len(big), big))
 			}
 		})
+	}
+}
+
+// TestFarTorn: a backend that is lost in the middle of a message ends the session, for
+// the client waits for the rest.
+func TestFarTorn(t *testing.T) {
+	m := startMurder(t, "")
+	c := login(t, m.dial, "alice")
+	// More than all the buffers on the way hold.
+	big := "Subject: big\r\n\r\n" + strings.Repeat(strings.Repeat("x", 998)+"\r\n", 40000)
+	c.must(fmt.Sprintf("APPEND INBOX {%d+}\r\n%s", len(big), big), "OK")
+	c.must("SELECT INBOX", "OK")
+	fmt.Fprint(c, "t FETCH 1 BODY.PEEK[]\r\n")
+	c.line()
+	m.backs["be1.example.org"].breakUp(true)
+	c.SetReadDeadline(time.Now().Add(transcript.Timeout))
+	last := make([]byte, 0, 1<<20)
+	buf := make([]byte, 64<<10)
+	for {
+		n, err := c.r.Read(buf)
+		last = append(last[max(0, len(last)-100):], buf[:n]...)
+		if err == io.EOF {
+			break
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	if !strings.HasSuffix(string(last), "* BYE Fatal error: Lost connection to selected backend\r\n") {
+		t.Errorf("%q", last[max(0, len(last)-200):])
 	}
 }

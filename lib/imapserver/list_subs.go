@@ -128,7 +128,12 @@ func (l *listing) seeSubscribed(n listed) error {
 		}
 	}
 	if l.kind == lsubList && n.attrs&attrNonExistent != 0 {
-		return nil
+		if !l.s.srv.opts.AllSubscribed || l.s.srv.frontend() {
+			return nil
+		}
+		// A backend keeps subscriptions to what others have, and its frontends ask
+		// for them.
+		n.attrs = n.attrs&^attrNonExistent | attrNoSelect
 	}
 	l.path = append(l.path, n.ext)
 	if !l.pats.Match(n.ext) {

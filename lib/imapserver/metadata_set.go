@@ -20,7 +20,7 @@ func (s *session) setMetadata(p *imapwire.Parser) error {
 	}
 	var values []metadataValue
 	for {
-		v, err := readMetaValue(p)
+		v, err := readMetaValue(p, s.proxied())
 		if err != nil {
 			return err
 		}
@@ -61,7 +61,25 @@ func (v *metadataValue) which() values {
 	return forAll
 }
 
-func readMetaValue(p *imapwire.Parser) (v metadataValue, err error) {
+// metaText reads a value.
+func metaText(p *imapwire.Parser, atoms bool) (string, error) {
+	b, err := p.Peek()
+	if err != nil {
+		return "", err
+	}
+	if !atoms || strings.IndexByte("\"{~", b) >= 0 {
+		value, _, err := p.NString(true)
+		return value, err
+	}
+	w, err := p.AString()
+	if strings.EqualFold(w, "NIL") {
+		w = ""
+	}
+	return w, err
+}
+
+// readMetaValue reads an entry and its value, which may be an atom where atoms says so.
+func readMetaValue(p *imapwire.Parser, atoms bool) (v metadataValue, err error) {
 	name, err := p.AString()
 	if err != nil {
 		return v, idError(err, errMetaEntry)
@@ -69,7 +87,7 @@ func readMetaValue(p *imapwire.Parser) (v metadataValue, err error) {
 	if ok, err := p.Accept(' '); err != nil || !ok {
 		return v, firstOf(err, errMetaEntry)
 	}
-	value, _, err := p.NString(true)
+	value, err := metaText(p, atoms)
 	if err != nil {
 		return v, idError(err, errMetaValueArg)
 	}

@@ -31,19 +31,20 @@ type Options struct {
 	IdleTimeout time.Duration // imapidletimeout
 	IdlePoll    time.Duration // imapidlepoll; 0: no IDLE
 
-	Suppress   []string // suppress_capabilities
-	StartTLS   bool     // allowstarttls
-	TLSNeeded  bool     // tls_required
-	Plaintext  bool     // allowplaintext
-	IDResponse bool     // imapidresponse
-	ReadOnly   bool     // readonly, replicaonly
-	Audit      bool     // auditlog
-	Chatty     bool     // chatty
-	LoginAlert string   // plaintextloginalert
-	LoginPause time.Duration
-	Deleted    bool   // allowdeleted: LIST and SELECT may ask for what is deleted
-	UseAlways  bool   // specialusealways
-	LogDir     string // where directories of users to be watched lie
+	Suppress      []string // suppress_capabilities
+	StartTLS      bool     // allowstarttls
+	TLSNeeded     bool     // tls_required
+	Plaintext     bool     // allowplaintext
+	IDResponse    bool     // imapidresponse
+	ReadOnly      bool     // readonly, replicaonly
+	Audit         bool     // auditlog
+	Chatty        bool     // chatty
+	LoginAlert    string   // plaintextloginalert
+	LoginPause    time.Duration
+	AllSubscribed bool   // allowallsubscribe: LSUB shows names that are not there
+	Deleted       bool   // allowdeleted: LIST and SELECT may ask for what is deleted
+	UseAlways     bool   // specialusealways
+	LogDir        string // where directories of users to be watched lie
 
 	Warn          quotaWarning
 	Annotations   annotOptions
@@ -89,6 +90,7 @@ func OptionsFrom(cfg *config.Config) Options {
 		Chatty:        cfg.Bool("chatty"),
 		LoginAlert:    cfg.Str("plaintextloginalert"),
 		LoginPause:    cfg.Duration("plaintextloginpause"),
+		AllSubscribed: cfg.Bool("allowallsubscribe"),
 		Deleted:       cfg.Bool("allowdeleted"),
 		UseAlways:     cfg.Bool("specialusealways"),
 		LogDir:        filepath.Join(cfg.Dir(), "log"),

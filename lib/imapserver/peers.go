@@ -63,4 +63,40 @@ func (s *session) mupdatePush(p *imapwire.Parser) error {
 
 // selfAdmin says whether the user is an administrator who has signed in as himself.
 // Whoever acts for one, as frontends do, has not all of an administrator's commands.
-func (s *session) selfAdmin() bool { return s.admin && s.who.State.ActsFor == "" }
+func (s *session) selfAdmin() bool { return s.admin && !s.proxied() }
+
+// proxied says whether another server acts for the user, or an administrator does.
+func (s *session) proxied() bool { return s.who.State.ActsFor != "" }
+
+// proxiedMetadata is GETMETADATA as frontends of Cyrus 3.6.1 send it: GETANNOTATION
+// with a list of METADATA's entries, which are atoms, and nothing behind it.
+//
+// QUIRK: the same frontends run two entries into one, which then has no value, and
+// send short values of SETMETADATA as atoms.
+func (s *session) proxiedMetadata(p *imapwire.Parser, name string) error {
+	q := &metadataQuery{maxSize: -1}
+	for {
+		entry, err := p.AString()
+		if err != nil {
+			return idError(err, errMetaEntry)
+		}
+		if q.entries = append(q.entries, entry); len(q.entries) > maxMetaValues {
+			return errMetaList
+		}
+		if more, err := p.Accept(' '); err != nil {
+			return err
+		} else if !more {
+			break
+		}
+	}
+	if ok, err := p.Accept(')'); err != nil || !ok {
+		return firstOf(err, errMetaList)
+	}
+	if err := p.EOL(); err != nil {
+		return err
+	}
+	if err := q.fold(); err != nil {
+		return err
+	}
+	return s.answerMetadata(name, q)
+}

@@ -129,12 +129,17 @@ func (s *session) setQuota(p *imapwire.Parser) error {
 	case unknown:
 		return errQuotaResource
 	}
+	// A backend that moves a user here says so of a root that has no mailbox yet.
+	name, ahead := strings.CutPrefix(name, "+")
 	n, err := s.internal(name)
 	if err != nil {
 		return err
 	}
 	if err := s.farRoot(n); err != nil {
 		return err
+	}
+	if ahead {
+		return s.srv.ops.SetQuotaAhead(s.ctx, s.asker(), n, limits)
 	}
 	return s.applyQuota(n, limits)
 }
