@@ -207,6 +207,9 @@ func (s *session) ask(challenge string) (string, error) {
 // signIn opens the maildrop of a user who has proved who he is, and answers.
 func (s *session) signIn(id *saslserver.Identity, mech string) error {
 	user, folder := s.cutFolder(id.AuthzID)
+	if s.srv.opts.SubFolders && folder == "" {
+		folder = strings.TrimPrefix(id.Detail, "+") // SASL has taken it off
+	}
 	if folder != "" {
 		s.folder = folder
 	}
@@ -230,7 +233,16 @@ func (s *session) signIn(id *saslserver.Identity, mech string) error {
 	if err := s.svc.Login(user); err != nil {
 		log.Err("%v", err)
 		s.closeDrop()
+		if s.far != nil {
+			s.far.c.Close()
+			s.far = nil
+		}
 		return s.noDrop(refusal(err.Error()))
+	}
+	if s.far != nil {
+		s.startTelemetry()
+		s.reply("+OK Mailbox locked and ready SESSIONID=<", s.far.c.Session, ">")
+		return s.proxied()
 	}
 	s.svc.Proc.SetMailbox(string(s.drop.entry.Name))
 	s.startTelemetry()
@@ -249,11 +261,12 @@ func (s *session) noDrop(err error) error {
 // loginuseacl).
 func (srv *Server) mayActFor(login *auth.State, user string) bool {
 	e, err := srv.site.List.Lookup(mboxname.Inbox(user))
-	return err == nil && !e.Deleted() && !e.Is(mboxlist.FlagRemote) && acl.My(e.ACL, login.Member)&acl.Admin != 0
+	return err == nil && !e.Deleted() && (!e.Is(mboxlist.FlagRemote) || srv.proxy.Frontend) && acl.My(e.ACL, login.Member)&acl.Admin != 0
 }
 
-// implicitLimit is how long a client of pop3s may take for TLS.
-const implicitLimit = 180 * time.Second
+// handshakeLimit is how long a client may take for TLS, which Cyrus gives all of
+// poptimeout after STLS.
+const handshakeLimit = 180 * time.Second
 
 // stls is STLS (RFC 2595 section 4).
 func (s *session) stls(string) error {
@@ -271,18 +284,18 @@ func (s *session) stls(string) error {
 	}
 	// RFC 2595 section 4: what was said before does not count.
 	s.name, s.folder = "", ""
-	if err := s.handshake(s.srv.opts.Timeout); err != nil {
+	if err := s.handshake(); err != nil {
 		return errBye
 	}
 	return nil
 }
 
-func (s *session) handshake(limit time.Duration) error {
+func (s *session) handshake() error {
 	if s.srv.tls == nil {
 		log.Err("[pop3d] error initializing TLS")
 		return errors.New("no TLS configuration")
 	}
-	if err := s.in.StartTLS(s.ctx, s.srv.tls.Config(), limit); err != nil {
+	if err := s.in.StartTLS(s.ctx, s.srv.tls.Config(), handshakeLimit); err != nil {
 		log.Notice("TLS negotiation failed: %s", s.svc.Peer())
 		return err
 	}

@@ -61,8 +61,7 @@ func (s *session) openDrop() error {
 		return refusal("[SYS/TEMP] Unable to open maildrop: " + textOf(err))
 	}
 	if e.Is(mboxlist.FlagRemote) {
-		log.Err("maildrop %s is on %s: not proxied", name, e.Server)
-		return refusal("[SYS/TEMP] Authentication to backend server failed")
+		return s.openFar(e)
 	}
 	d := &maildrop{entry: e, login: uint32(time.Now().Unix()),
 		mayDelete: rights&acl.DeleteMsg != 0, maySee: rights&acl.SetSeen != 0}
@@ -103,8 +102,9 @@ func (s *session) dropName() (mboxname.Name, error) {
 
 // dropEntry finds a maildrop, and what the user may do with it.
 func (s *session) dropEntry(name mboxname.Name) (*mboxlist.Entry, acl.Rights, error) {
-	e, err := s.srv.site.List.Lookup(name)
-	if errors.Is(err, mboxlist.ErrNotFound) || err == nil && e.Deleted() {
+	e, err := s.lookup(name)
+	// A frontend has nothing to make an INBOX of; Cyrus made one, and told the murder.
+	if !s.srv.proxy.Frontend && (errors.Is(err, mboxlist.ErrNotFound) || err == nil && e.Deleted()) {
 		if err := s.autocreate(); err != nil {
 			return nil, 0, err
 		}

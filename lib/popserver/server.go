@@ -20,6 +20,8 @@ import (
 	"gocyrus/lib/auth"
 	"gocyrus/lib/config"
 	"gocyrus/lib/log"
+	"gocyrus/lib/mupdate"
+	"gocyrus/lib/proxy"
 	"gocyrus/lib/saslserver"
 	"gocyrus/lib/service"
 	"gocyrus/lib/site"
@@ -36,6 +38,9 @@ type Server struct {
 	sasl  *saslserver.Server
 	deny  *userdeny.DB
 	tls   *tlsconf.Server // nil without
+
+	proxy  *proxy.Options  // towards the servers of a murder
+	master mupdate.Options // whose slave may have to catch up
 }
 
 // Flags are pop3d's own.
@@ -62,7 +67,8 @@ func New(cfg *config.Config, c *cli.Context) (service.Handler, error) {
 }
 
 func newServer(cfg *config.Config, o Options, st *site.Site) (*Server, error) {
-	srv := &Server{opts: o, site: st, deny: userdeny.New(userdeny.OptionsFrom(cfg), log.Warning)}
+	srv := &Server{opts: o, site: st, deny: userdeny.New(userdeny.OptionsFrom(cfg), log.Warning),
+		proxy: proxy.OptionsFrom(cfg), master: mupdate.OptionsFrom(cfg)}
 	rules, err := auth.OptionsFrom(cfg)
 	if err != nil {
 		return nil, err

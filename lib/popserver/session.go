@@ -35,6 +35,7 @@ type session struct {
 	who       *saslserver.Identity
 	user      string // who.AuthzID, without folder
 	drop      *maildrop
+	far       *farDrop // in place of drop, where another server has it
 
 	retr, top, dele int // for the log
 	busy            time.Duration
@@ -56,7 +57,7 @@ var errBye = errors.New("session is over")
 // serve speaks POP3 until the client leaves, or must. A client that is gone, or
 // silent for too long, is told nothing, and what it deleted stays.
 func (s *session) serve() {
-	if !s.srv.opts.Implicit || s.handshake(implicitLimit) == nil {
+	if !s.srv.opts.Implicit || s.handshake() == nil {
 		s.greet()
 		if err := s.loop(); !errors.Is(err, errBye) {
 			log.Debug("connection from %s ended: %v", s.svc.Peer(), err)
