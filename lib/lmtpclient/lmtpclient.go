@@ -30,8 +30,9 @@ type Recipient struct {
 // Result is what the server said of a recipient: the code of its reply and the
 // text of the last line. A connection that was lost is code 400.
 type Result struct {
-	Code int
-	Text string
+	Code  int
+	Text  string
+	Early bool // of RCPT, or before: the message was not sent
 }
 
 // Good, Temporary and Permanent say what became of the message. A code that is
@@ -72,7 +73,7 @@ func Send(c *backend.Conn, t *Transaction, msg io.Reader) ([]Result, error) {
 			continue
 		}
 		if s.results[i], err = s.reply(); err != nil {
-			return s.fail(Result{Code: lost}), err
+			return s.failFrom(i), err
 		}
 	}
 	return s.results, nil
@@ -88,6 +89,18 @@ type sender struct {
 func (s *sender) fail(r Result) []Result {
 	for i := range s.results {
 		s.results[i] = r
+	}
+	return s.results
+}
+
+// failFrom gives those whose turn has not come the result of a lost connection. The
+// others have their answer: to say otherwise would have the message sent again.
+func (s *sender) failFrom(i int) []Result {
+	s.results[i] = Result{Code: lost}
+	for j := i + 1; j < len(s.results); j++ {
+		if s.results[j].Good() {
+			s.results[j] = Result{Code: lost}
+		}
 	}
 	return s.results
 }
@@ -126,6 +139,7 @@ func (s *sender) envelope(t *Transaction) (good int, err error) {
 		if s.results[i].Good() {
 			good++
 		}
+		s.results[i].Early = !s.results[i].Good()
 	}
 	return good, nil
 }
@@ -160,7 +174,7 @@ func (s *sender) reply() (Result, error) {
 			return Result{}, fmt.Errorf("%q: %w", line, backend.ErrProtocol)
 		}
 		if len(line) == 3 || line[3] != '-' {
-			return Result{code, strings.TrimPrefix(line[3:], " ")}, nil
+			return Result{Code: code, Text: strings.TrimPrefix(line[3:], " ")}, nil
 		}
 	}
 }

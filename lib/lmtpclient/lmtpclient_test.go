@@ -70,7 +70,7 @@ func TestSend(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for i, want := range []Result{{250, "2.1.5 Success"}, {550, "5.1.1 User unknown"}, {452, "4.2.2 Over quota"}} {
+	for i, want := range []Result{{Code: 250, Text: "2.1.5 Success"}, {Code: 550, Text: "5.1.1 User unknown", Early: true}, {Code: 452, Text: "4.2.2 Over quota"}} {
 		if results[i] != want {
 			t.Errorf("recipient %d: %v, want %v", i, results[i], want)
 		}
