@@ -13,6 +13,7 @@ package delivery
 import (
 	"context"
 	"errors"
+	"strings"
 
 	"gocyrus/lib/auth"
 	"gocyrus/lib/duplicate"
@@ -45,6 +46,8 @@ type Deliverer struct {
 	rules *auth.Rules
 	dups  *duplicate.DB // nil without duplicate suppression
 	deny  func(user, service string) bool
+	front bool
+	kick  func(ctx context.Context) error // may be nil
 }
 
 // Parts are what a Deliverer works on beside a site's stores. Duplicates may be
@@ -53,11 +56,14 @@ type Parts struct {
 	Rules      *auth.Rules
 	Duplicates *duplicate.DB
 	Deny       func(user, service string) bool
+
+	Frontend bool                            // recipients are other servers' ([Recipient.Server]), and nothing is made here
+	Kick     func(ctx context.Context) error // has the list catch up with the murder's; nil without
 }
 
 // New is a Deliverer for a site. The parts are closed by whoever made them.
 func New(o Options, st *site.Site, p Parts) *Deliverer {
-	d := &Deliverer{opts: o, site: st, stage: stage.New(st.Mailboxes), rules: p.Rules, dups: p.Duplicates, deny: p.Deny}
+	d := &Deliverer{opts: o, site: st, stage: stage.New(st.Mailboxes), rules: p.Rules, dups: p.Duplicates, deny: p.Deny, front: p.Frontend, kick: p.Kick}
 	if d.deny == nil {
 		d.deny = func(string, string) bool { return false }
 	}
@@ -73,6 +79,33 @@ type Recipient struct {
 	Address
 	entry       *mboxlist.Entry // of Top
 	IgnoreQuota bool
+}
+
+// Server is the server that has the recipient's mailbox; empty for this one.
+func (rc *Recipient) Server() string {
+	if rc.entry.Is(mboxlist.FlagRemote) {
+		return rc.entry.Server
+	}
+	return ""
+}
+
+// Elsewhere is the recipient's address for the server that has the mailbox. A user
+// without a domain gets the default one, as between servers of Cyrus.
+func (d *Deliverer) Elsewhere(rc *Recipient) string {
+	user, domain, _ := strings.Cut(rc.User, "@")
+	if rc.User == "" {
+		domain = rc.Domain
+	}
+	if domain == "" {
+		domain = d.site.Namespace.DefaultDomain
+	}
+	if domain == "" {
+		domain = "internal"
+	}
+	if len(rc.Folder) > 0 {
+		user += "+" + strings.Join(rc.Folder, string(d.site.Namespace.Sep()))
+	}
+	return user + "@" + domain
 }
 
 // Envelope is what is said of a recipient before his address.

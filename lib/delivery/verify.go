@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"gocyrus/lib/acl"
+	"gocyrus/lib/log"
 	"gocyrus/lib/mboxlist"
 	"gocyrus/lib/mboxname"
 	"gocyrus/lib/mboxops"
@@ -23,7 +24,7 @@ func (d *Deliverer) verify(ctx context.Context, rc *Recipient, e Envelope) (err 
 			return err
 		}
 	}
-	if !e.IgnoreQuota {
+	if !e.IgnoreQuota && rc.Server() == "" { // others look at their quotas themselves
 		if err := d.room(rc.entry.Name, e.Size); err != nil {
 			return err
 		}
@@ -41,13 +42,21 @@ func (d *Deliverer) top(ctx context.Context, rc *Recipient) (*mboxlist.Entry, er
 		return nil, fmt.Errorf("no name: %w", ErrNotFound)
 	}
 	e, err := d.lookup(n)
+	if d.kick != nil && (errors.Is(err, ErrNotFound) || errors.Is(err, ErrMoving)) {
+		// The list may lag behind the murder's.
+		if kick := d.kick(ctx); kick != nil {
+			log.Err("%v", kick)
+		} else {
+			e, err = d.lookup(n)
+		}
+	}
 	if !errors.Is(err, ErrNotFound) {
 		return e, err
 	}
-	if rc.User != "" {
+	if rc.User != "" && !d.front {
 		return d.autocreate(ctx, rc.User)
 	}
-	if d.opts.Fuzzy {
+	if d.opts.Fuzzy && rc.User == "" {
 		if rc.Folder = d.fuzzy(rc.Address); rc.Folder != nil {
 			return d.lookup(rc.Mailbox())
 		}
@@ -63,6 +72,10 @@ func (d *Deliverer) lookup(n mboxname.Name) (*mboxlist.Entry, error) {
 		return nil, err
 	case e.Deleted() || e.Is(mboxlist.FlagIntermediate) || n.IsDeleted():
 		return nil, fmt.Errorf("%s: %w", n, ErrNotFound)
+	case e.Is(mboxlist.FlagReserved) && d.front:
+		return nil, fmt.Errorf("%s: %w", n, ErrMoving)
+	case e.Is(mboxlist.FlagRemote) && d.front && e.Server != "":
+		return e, nil
 	case e.Is(mboxlist.FlagRemote):
 		return nil, fmt.Errorf("%s: %w", n, ErrRemote)
 	case e.Is(mboxlist.FlagReserved) || e.Is(mboxlist.FlagMoving):

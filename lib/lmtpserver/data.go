@@ -17,7 +17,7 @@ func (s *session) data(string) error {
 		return nil
 	}
 	defer s.reset()
-	dir, err := s.srv.deliver.Stage(s.tx.to[0])
+	dir, err := s.stageDir()
 	if err != nil {
 		s.refuse(err)
 		return nil
@@ -45,11 +45,21 @@ func (s *session) data(string) error {
 	return nil
 }
 
+// stageDir is where the message is best put meanwhile. A frontend has no partition.
+func (s *session) stageDir() (string, error) {
+	for _, rc := range s.tx.to {
+		if rc.Server() == "" {
+			return s.srv.deliver.Stage(rc)
+		}
+	}
+	return s.srv.opts.TempDir, nil
+}
+
 // answer delivers and tells what became of each recipient.
 func (s *session) answer(f *spool.File, msg *message.Message) {
 	s.svc.Proc.SetCommand("DATA")
 	m := &delivery.Message{File: f, Message: msg, Sender: s.tx.sender}
-	for _, err := range s.srv.deliver.Deliver(s.ctx, m, s.tx.to) {
+	for _, err := range s.deliver(m, f) {
 		if err != nil {
 			s.refuse(err)
 			continue
@@ -57,6 +67,29 @@ func (s *session) answer(f *spool.File, msg *message.Message) {
 		s.reply("250 2.1.5 Success SESSIONID=<", s.id, ">")
 	}
 	s.svc.Proc.SetCommand("")
+}
+
+// deliver brings the message to all recipients, here and on other servers. The
+// results are in their order.
+func (s *session) deliver(m *delivery.Message, f *spool.File) []error {
+	var here []*delivery.Recipient
+	var places []int
+	for i, rc := range s.tx.to {
+		if rc.Server() == "" {
+			here, places = append(here, rc), append(places, i)
+		}
+	}
+	if len(here) == len(s.tx.to) {
+		return s.srv.deliver.Deliver(s.ctx, m, here)
+	}
+	results := make([]error, len(s.tx.to))
+	if len(here) > 0 {
+		for k, err := range s.srv.deliver.Deliver(s.ctx, m, here) {
+			results[places[k]] = err
+		}
+	}
+	s.fanOut(f.Bytes(), s.tx.to, results)
+	return results
 }
 
 // lostError is the error of a client that is not there any more.

@@ -24,6 +24,8 @@ type Options struct {
 	StartTLS   bool   // allowstarttls
 	Chatty     bool   // chatty
 	Timeout    time.Duration
+	TxnTimeout time.Duration // lmtptxn_timeout: for one transaction with another server
+	TempDir    string        // temp_path: where a frontend keeps a message meanwhile
 	Spool      spool.Options
 
 	Trusted bool // lmtpd -a: every client is postman
@@ -51,6 +53,8 @@ func OptionsFrom(cfg *config.Config) Options {
 		StartTLS:   cfg.Bool("allowstarttls"),
 		Chatty:     cfg.Bool("chatty"),
 		Timeout:    idleLimit,
+		TxnTimeout: cfg.Duration("lmtptxn_timeout"),
+		TempDir:    cfg.Str("temp_path"),
 		Spool:      spool.OptionsFrom(cfg),
 	}
 	if o.MaxMessage <= 0 {

@@ -2,6 +2,7 @@ package lmtpserver
 
 import (
 	"errors"
+	"strings"
 	"syscall"
 
 	"gocyrus/lib/delivery"
@@ -40,7 +41,14 @@ var replies = []struct {
 
 // refuse answers a recipient with an error.
 func (s *session) refuse(err error) {
+	var other relayed
 	switch {
+	case errors.As(err, &other) && strings.HasPrefix(string(other), "452 4.2.2") && s.srv.opts.QuotaPerm:
+		s.reply("552 5.2.2 Over quota SESSIONID=<", s.id, ">")
+		return
+	case errors.As(err, &other):
+		s.reply(string(other))
+		return
 	case errors.Is(err, quota.ErrOver) && s.srv.opts.QuotaPerm:
 		s.reply("552 5.2.2 Over quota SESSIONID=<", s.id, ">")
 		return

@@ -24,6 +24,8 @@ import (
 	"gocyrus/lib/delivery"
 	"gocyrus/lib/duplicate"
 	"gocyrus/lib/log"
+	"gocyrus/lib/mupdate"
+	"gocyrus/lib/proxy"
 	"gocyrus/lib/saslserver"
 	"gocyrus/lib/service"
 	"gocyrus/lib/site"
@@ -43,6 +45,8 @@ type Server struct {
 	rules   *auth.Rules
 	sasl    *saslserver.Server
 	tls     *tlsconf.Server // nil without
+
+	far *far // connections to other servers; nil but on a frontend
 
 	made atomic.Uint32 // Message-IDs made up by this process
 }
@@ -89,11 +93,28 @@ func newServer(cfg *config.Config, o Options, st *site.Site) (*Server, error) {
 			srv.dups = nil
 		}
 	}
-	srv.deliver = delivery.New(do, st, delivery.Parts{Rules: srv.rules, Duplicates: srv.dups, Deny: srv.deny.Denies})
+	parts := delivery.Parts{Rules: srv.rules, Duplicates: srv.dups, Deny: srv.deny.Denies}
+	if p := proxy.OptionsFrom(cfg); p.Frontend {
+		srv.far = newFar(p)
+		parts.Frontend, parts.Kick = true, kicker(mupdate.OptionsFrom(cfg))
+	}
+	srv.deliver = delivery.New(do, st, parts)
 	if err := stage.New(st.Mailboxes).Clean(time.Now()); err != nil {
 		log.Warning("stage directories: %v", err)
 	}
 	return srv, nil
+}
+
+// kickLimit bounds the wait for the murder's list.
+const kickLimit = 10 * time.Second
+
+// kicker has the list of a frontend catch up with its murder's.
+func kicker(master mupdate.Options) func(context.Context) error {
+	return func(ctx context.Context) error {
+		ctx, cancel := context.WithTimeout(ctx, kickLimit)
+		defer cancel()
+		return master.Kick(ctx)
+	}
 }
 
 func (srv *Server) setSASL(cfg *config.Config) error {
@@ -122,6 +143,9 @@ func (srv *Server) Serve(ctx context.Context, c net.Conn) {
 // Shutdown closes the stores, after the last session.
 func (srv *Server) Shutdown(context.Context) {
 	var errs []error
+	if srv.far != nil {
+		srv.far.close()
+	}
 	if srv.dups != nil {
 		errs = append(errs, srv.dups.Close())
 	}

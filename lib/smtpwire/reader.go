@@ -43,6 +43,18 @@ func (r *Reader) Drop() {
 	}
 }
 
+// Taken is what was read from the source and not used, taken out of the reader: for
+// whoever reads the source from now on.
+func (r *Reader) Taken() []byte {
+	if r.Buffered() == 0 {
+		return nil
+	}
+	b, _ := r.buf.Peek(r.buf.Buffered())
+	b = bytes.Clone(b)
+	r.Drop()
+	return b
+}
+
 // Release gives the buffer back if it is empty.
 func (r *Reader) Release() {
 	if r.Buffered() == 0 {
