@@ -146,7 +146,7 @@ func options(c *cli.Context, cfg *config.Config, m mode) (syncclient.Options, er
 func signals() (ctx context.Context, stop <-chan struct{}, done func()) {
 	ctx, cancel := context.WithCancel(context.Background())
 	caught := make(chan os.Signal, 2)
-	signal.Notify(caught, unix.SIGTERM, unix.SIGINT, unix.SIGQUIT)
+	signal.Notify(caught, unix.SIGTERM, unix.SIGINT, unix.SIGQUIT, unix.SIGHUP)
 	signal.Ignore(unix.SIGPIPE)
 	first := make(chan struct{})
 	go func() {

@@ -8,7 +8,8 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
-	"time"
+
+	"golang.org/x/sys/unix"
 
 	"gocyrus/lib/lock"
 	"gocyrus/lib/log"
@@ -26,8 +27,11 @@ func channelDir(o synclog.Options, channel string) string { return filepath.Join
 // each other.
 type claim struct{ f *os.File }
 
-// claimChannel makes the channel this process's, when it is nobody's any more, or at
-// once. The error is lock.ErrBusy at the end of the wait.
+// errStopped is the end of a wait because the program is to end.
+var errStopped = errors.New("stopped")
+
+// claimChannel makes the channel this process's: at once, or lock.ErrBusy; or, with
+// wait, when it is nobody's any more.
 func (c *Client) claimChannel(ctx context.Context, wait bool) (*claim, error) {
 	path := filepath.Join(channelDir(c.opt.Log, c.opt.Channel), pidFile)
 	f, err := openLock(path)
@@ -45,8 +49,11 @@ func (c *Client) claimChannel(ctx context.Context, wait bool) (*claim, error) {
 		if !told {
 			log.Notice("process %d works on the log of this channel already", runningPID(path))
 		}
-		if !wait || !c.pause(ctx, 100*time.Millisecond) || c.shutdown() {
+		if !wait {
 			return nil, errors.Join(fmt.Errorf("%s: %w", path, err), f.Close())
+		}
+		if !c.pause(ctx, idleWait) || c.shutdown() {
+			return nil, errors.Join(errStopped, f.Close())
 		}
 	}
 	err = f.Truncate(0)
@@ -67,12 +74,14 @@ func (c *claim) release() {
 
 // runningPID is the process that works a channel off, 0 when none does.
 func runningPID(path string) int {
-	f, err := os.OpenFile(path, os.O_RDWR, 0)
+	f, err := os.Open(path)
 	if err != nil {
 		return 0
 	}
 	defer f.Close()
-	if lock.Try(f, lock.Shared) == nil {
+	// Who asked by taking the lock would be in the way of one that starts.
+	who := unix.Flock_t{Type: unix.F_RDLCK}
+	if err := unix.FcntlFlock(f.Fd(), unix.F_OFD_GETLK, &who); err != nil || who.Type == unix.F_UNLCK {
 		return 0
 	}
 	b := make([]byte, 32)

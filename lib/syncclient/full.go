@@ -99,7 +99,7 @@ func (c *Client) carryOut(ctx context.Context, e *mboxlist.Entry, remote *csync.
 		if !b.have(plan.bodies()) {
 			return errBodies
 		}
-		return (&merger{tx: tx, owner: e.Name.Owner(), bodies: b}).do(&plan)
+		return (&merger{tx: tx, ops: c.site.Ops, entry: e, remote: remote, bodies: b}).do(&plan)
 	})
 	if err != nil {
 		return plan, err
@@ -107,12 +107,7 @@ func (c *Client) carryOut(ctx context.Context, e *mboxlist.Entry, remote *csync.
 	log.Notice("SYNCNOTICE: %s: merged with the replica's: %d changes here, %d messages expunged there",
 		e.Name, len(plan.Steps), len(plan.Remote))
 	if plan.UIDValidity != 0 {
-		if err := c.follow(ctx, e, higher{UIDValidity: plan.UIDValidity}); err != nil {
-			return plan, err
-		}
-	}
-	if plan.Annotations {
-		err = c.takeAnnotations(e, remote)
+		err = c.follow(ctx, e, higher{UIDValidity: plan.UIDValidity})
 	}
 	return plan, err
 }

@@ -12,6 +12,7 @@ import (
 	"gocyrus/lib/mailbox"
 	"gocyrus/lib/mboxlist"
 	"gocyrus/lib/mboxname"
+	"gocyrus/lib/synclog"
 	"gocyrus/lib/syncstate"
 )
 
@@ -173,7 +174,8 @@ func (c *Client) recount(ctx context.Context, e *mboxlist.Entry) error {
 	return boxError(e, c.site.Mailboxes.Update(ctx, e, (*mailbox.Tx).Recount))
 }
 
-// follow takes over the numbers in which the replica has gone further.
+// follow takes over the numbers in which the replica has gone further. The log is told
+// for the sake of other replicas.
 func (c *Client) follow(ctx context.Context, e *mboxlist.Entry, h higher) error {
 	if h.UIDValidity != 0 {
 		err := c.site.Mailboxes.Update(ctx, e, func(tx *mailbox.Tx) error {
@@ -195,7 +197,7 @@ func (c *Client) follow(ctx context.Context, e *mboxlist.Entry, h higher) error 
 	if err := c.site.Mailboxes.RaiseRACLModSeq(e.Name.Owner(), h.RACLModSeq); err != nil {
 		return err
 	}
-	return c.site.List.Update(func(tx *mboxlist.Tx) error {
+	err = c.site.List.Update(func(tx *mboxlist.Tx) error {
 		now, err := tx.Lookup(e.Name)
 		if err != nil || now.UniqueID != e.UniqueID {
 			return fmt.Errorf("%s: %w", e.Name, errVanished)
@@ -204,6 +206,10 @@ func (c *Client) follow(ctx context.Context, e *mboxlist.Entry, h higher) error 
 		now.FolderModSeq = max(now.FolderModSeq, h.FolderModSeq)
 		return tx.Put(now)
 	})
+	if err == nil {
+		c.site.Sync.Write(synclog.Mailbox(e.Name))
+	}
+	return err
 }
 
 // entry is the record of a name that is a mailbox of this server, with files or for

@@ -8,12 +8,15 @@ import (
 	"gocyrus/lib/indexfile"
 	"gocyrus/lib/mailbox"
 	"gocyrus/lib/mboxlist"
+	"gocyrus/lib/mboxops"
 )
 
 // merger carries a plan out in one update.
 type merger struct {
 	tx     *mailbox.Tx
-	owner  string
+	ops    *mboxops.Ops
+	entry  *mboxlist.Entry
+	remote *csync.Mailbox
 	bodies *bodies
 }
 
@@ -31,7 +34,10 @@ func (m *merger) do(plan *mergePlan) error {
 		}
 	}
 	h.LastUID = max(h.LastUID, plan.LastUID)
-	return nil
+	if !plan.Annotations {
+		return nil
+	}
+	return m.ops.ReplaceAnnotations(m.tx, m.entry, m.stored(m.remote.Annotations))
 }
 
 func (m *merger) step(s mergeStep) error {
@@ -161,7 +167,7 @@ func (m *merger) take(recno int, remote *csync.Record) error {
 func (m *merger) stored(list []csync.Annotation) []mailbox.ExactAnnot {
 	all := make([]mailbox.ExactAnnot, len(list))
 	for i, a := range list {
-		all[i] = mailbox.ExactAnnot{Entry: a.Entry, User: annotate.UserOf(a.UserID, m.owner), ModSeq: a.ModSeq, Data: a.Value}
+		all[i] = mailbox.ExactAnnot{Entry: a.Entry, User: annotate.UserOf(a.UserID, m.entry.Name.Owner()), ModSeq: a.ModSeq, Data: a.Value}
 	}
 	return all
 }
@@ -176,26 +182,4 @@ func splitFlags(all []string) (flags indexfile.Flags, names []string) {
 		}
 	}
 	return flags, names
-}
-
-// takeAnnotations makes the annotations of a mailbox those of the replica.
-func (c *Client) takeAnnotations(e *mboxlist.Entry, remote *csync.Mailbox) error {
-	owner := e.Name.Owner()
-	keep := make(map[annotate.Key]bool)
-	var changes []annotate.Change
-	for _, a := range remote.Annotations {
-		k := annotate.Key{Scope: e.UniqueID, Entry: a.Entry, User: annotate.UserOf(a.UserID, owner)}
-		keep[k] = true
-		changes = append(changes, annotate.Change{Key: k, Data: a.Value, ModSeq: a.ModSeq})
-	}
-	err := c.site.Annotations.Scan(e.UniqueID, func(k annotate.Key, _ annotate.Value) error {
-		if !keep[k] {
-			changes = append(changes, annotate.Change{Key: k})
-		}
-		return nil
-	})
-	if err != nil {
-		return err
-	}
-	return c.site.Annotations.Apply(changes...)
 }

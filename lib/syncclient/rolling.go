@@ -23,6 +23,9 @@ const (
 // and stays in the log, while the rest goes on.
 func (c *Client) Rolling(ctx context.Context) error {
 	claim, err := c.claimChannel(ctx, true)
+	if errors.Is(err, errStopped) {
+		return nil
+	}
 	if err != nil {
 		return err
 	}

@@ -280,7 +280,7 @@ func TestCache(t *testing.T) {
 	}
 }
 
-// TestRunOrder shows what Run says of a batch of everything.
+// TestRunEverything works off a batch of all kinds of things, there and not there.
 func TestRunEverything(t *testing.T) {
 	p := newPair(t)
 	p.a.fill()
