@@ -106,12 +106,12 @@ const local = "LOCAL_"
 var locals = map[string]bool{"MAILBOX": true, "UNMAILBOX": true, "RENAME": true, "UNUSER": true}
 
 // find is the handler of a command, and whether no murder is to hear of it.
-func find(verb, name string) (h handler, alone, ok bool) {
+func find(verb, name string) (h handler, quietly, ok bool) {
 	if bare, is := strings.CutPrefix(name, local); is && verb != csync.Get && locals[bare] {
-		name, alone = bare, true
+		name, quietly = bare, true
 	}
 	h, ok = handlers[verb][name]
-	return h, alone, ok
+	return h, quietly, ok
 }
 
 // alone marks the context of a command that no murder hears of.
