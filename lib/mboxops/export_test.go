@@ -1,6 +1,9 @@
 package mboxops
 
-import "context"
+import (
+	"context"
+	"time"
+)
 
 // PayAll tells the master at once what it has yet to be told.
 func (o *Ops) PayAll(ctx context.Context) error { return o.payAll(ctx) }
@@ -11,3 +14,6 @@ func (m *Murder) Owed() int {
 	defer m.mu.Unlock()
 	return len(m.owed)
 }
+
+// SetIdle is how long a connection is kept.
+func (m *Murder) SetIdle(d time.Duration) { m.opt.Idle = d }

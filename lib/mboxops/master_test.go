@@ -36,6 +36,7 @@ type master struct {
 // fault is what happens at a command.
 type fault struct {
 	before, after, down bool
+	silent              bool // no answer comes
 
 	also func() // before the connection is lost
 }
@@ -91,7 +92,12 @@ func (m *master) away() {
 }
 
 func (m *master) serve(c net.Conn) {
-	defer c.Close()
+	defer func() {
+		c.Close()
+		m.mu.Lock()
+		defer m.mu.Unlock()
+		delete(m.conns, c)
+	}()
 	fmt.Fprint(c, "* AUTH \"PLAIN\"\r\n* PARTIAL-UPDATE\r\n* OK MUPDATE \"mup.example.org\" \"Cyrus IMAP\" \"3.6.1\" \"(master)\"\r\n")
 	r := mupdate.NewReader(bufio.NewReader(c), mupdate.Limits{Word: 1024, Quoted: 1 << 16, Literal: 1 << 20}, nil)
 	for {
@@ -144,6 +150,9 @@ func (m *master) command(tag, name string, args []string) (answer string, ok boo
 	if f.before {
 		return "", false
 	}
+	if f.silent {
+		return "", true
+	}
 	return answer, !f.after && answer != ""
 }
 
@@ -193,10 +202,18 @@ func (m *master) set(e mupdate.Entry) {
 	}
 }
 
-func (m *master) entry(n string) mupdate.Entry {
+// sessions is how many connections there are.
+func (m *master) sessions() int {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return m.has[n]
+	return len(m.conns)
+}
+
+// asked is how many logins and commands there were.
+func (m *master) asked() (logins, commands int) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.logins, m.all
 }
 
 // content is a copy of all entries.

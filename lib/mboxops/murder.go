@@ -210,8 +210,11 @@ func (m *Murder) keep() {
 func (m *Murder) expire() {
 	select {
 	case <-m.turn:
-	default:
-		return // in use
+	default: // in use
+		if m.ctx.Err() == nil {
+			m.unused.Reset(m.opt.Idle)
+		}
+		return
 	}
 	defer func() { m.turn <- struct{}{} }()
 	if m.client != nil && time.Since(m.used) >= m.opt.Idle {

@@ -4,11 +4,15 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"net"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	"gocyrus/lib/mboxlist"
 	"gocyrus/lib/mboxname"
@@ -21,7 +25,7 @@ import (
 func backendLines(m *master, more ...string) []string {
 	return append([]string{
 		"servername: be1.example.org", "proxyservers: murder", "mupdate_server: " + m.addr,
-		"mupdate_authname: mupman", "mupdate_password: mupsecret", "mupdate_retry_delay: 3600", "client_timeout: 20s",
+		"mupdate_authname: mupman", "mupdate_password: mupsecret", "mupdate_retry_delay: 3600",
 	}, more...)
 }
 
@@ -113,6 +117,21 @@ func TestMurderWords(t *testing.T) {
 		}, []string{"DELETE user.alice.Foo", "DELETE user.alice.Foo.Sub", "DELETE user.alice"}},
 		{"announce", "", func(o *mboxops.Ops) error { return o.Announce(ctx, user("cyrus"), "user.bob") },
 			[]string{"ACTIVATE user.bob be1.example.org!default bob\tlrswipkxtecdan\t"}},
+		{"a mailbox from elsewhere", "", func(o *mboxops.Ops) error {
+			_, err := o.CreateReplica(ctx, "user.zoe", mboxops.ReplicaParams{UniqueID: "idzoe", Partition: "other", ACL: "zoe\tlrs\t", UIDValidity: 1})
+			return err
+		}, []string{"RESERVE user.zoe be1.example.org!other", "ACTIVATE user.zoe be1.example.org!other zoe\tlrs\t"}},
+		{"a mailbox from elsewhere, on its way", "", func(o *mboxops.Ops) error {
+			_, err := o.Local().CreateReplica(ctx, "user.zoe", mboxops.ReplicaParams{UniqueID: "idzoe", Partition: "other", ACL: "zoe\tlrs\t", UIDValidity: 1})
+			return err
+		}, nil},
+		{"renamed elsewhere", "", func(o *mboxops.Ops) error {
+			return o.RenameReplica(ctx, "user.alice.Foo", "user.alice.New", "default", 0)
+		}, []string{"RESERVE user.alice.New be1.example.org!default", "ACTIVATE user.alice.New be1.example.org!default " + aliceACL, "DELETE user.alice.Foo"}},
+		{"deleted elsewhere", "", func(o *mboxops.Ops) error { return o.DeleteReplica(ctx, "user.alice.Foo.Sub") },
+			[]string{"DELETE user.alice.Foo.Sub"}},
+		{"a user removed", "", func(o *mboxops.Ops) error { return o.DeleteUser(ctx, "alice", mboxops.UserRemoval{}) },
+			[]string{"DELETE user.alice.Foo.Sub", "DELETE user.alice.Foo", "DELETE user.alice"}},
 		{"autocreate", "autocreate_quota: 0", func(o *mboxops.Ops) error { return o.Autocreate(ctx, user("carol")) }, []string{
 			"RESERVE user.carol be1.example.org!default", "ACTIVATE user.carol be1.example.org!default carol\tlrswipkxtecdan\t",
 		}},
@@ -133,8 +152,8 @@ func TestMurderWords(t *testing.T) {
 			if len(tc.want) > 0 {
 				agree(t, m, s)
 			}
-			if m.logins != 1 {
-				t.Errorf("%d logins, want one for all", m.logins)
+			if logins, _ := m.asked(); logins != 1 {
+				t.Errorf("%d logins, want one for all", logins)
 			}
 		})
 	}
@@ -338,6 +357,95 @@ func TestMurderNotHere(t *testing.T) {
 	agree(t, m, s)
 	if n := s.Murder.Owed(); n != 0 {
 		t.Errorf("%d changes are owed", n)
+	}
+}
+
+// TestMurderSilent: a master that says nothing is waited for as long as client_timeout
+// says, and then asked once more on another connection.
+func TestMurderSilent(t *testing.T) {
+	m := newMaster(t)
+	s := backend(t, m, "client_timeout: 1s")
+	create(t, s, "cyrus", "user.alice")
+	m.faults(func(n int) fault { return fault{silent: n == 1} })
+	create(t, s, "alice", "user.alice.Foo")
+	if logins, _ := m.asked(); logins != 2 {
+		t.Errorf("%d logins", logins)
+	}
+	m.faults(func(int) fault { return fault{silent: true} })
+	if _, err := s.Ops.Create(ctx, user("alice"), "user.alice.Bar", mboxops.CreateParams{}); !errors.Is(err, mboxops.ErrNoMaster) {
+		t.Errorf("a master that says nothing at all: %v", err)
+	}
+	m.faults(nil)
+	if err := s.Ops.PayAll(ctx); err != nil {
+		t.Error(err)
+	}
+	agree(t, m, s)
+}
+
+// TestMurderIdle: a connection that nobody uses is given up, and the next operation
+// makes another.
+func TestMurderIdle(t *testing.T) {
+	m := newMaster(t)
+	s := backend(t, m)
+	s.Murder.SetIdle(time.Millisecond)
+	for _, n := range []mboxname.Name{"user.alice", "user.bob"} {
+		create(t, s, "cyrus", n)
+		for m.sessions() > 0 {
+			runtime.Gosched()
+		}
+	}
+	if logins, _ := m.asked(); logins < 2 {
+		t.Errorf("%d logins", logins)
+	}
+	agree(t, m, s)
+}
+
+// TestMurderKick: where every server is a frontend too, its slave is kicked after what
+// others should see.
+func TestMurderKick(t *testing.T) {
+	m := newMaster(t)
+	dir := t.TempDir()
+	s := openIn(t, dir, backendLines(m, "mupdate_config: unified")...)
+	defer func() {
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+	}()
+	if err := os.MkdirAll(filepath.Join(dir, "conf/socket"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	l, err := net.Listen("unix", filepath.Join(dir, "conf/socket/mupdate.target"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	var kicks atomic.Int32
+	go func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			kicks.Add(1)
+			fmt.Fprint(c, "ok")
+			c.Close()
+		}
+	}()
+	create(t, s, "cyrus", "user.alice")
+	create(t, s, "alice", "user.alice.Foo")
+	for i, do := range []func() error{
+		func() error { return s.Ops.SetACL(ctx, user("alice"), "user.alice.Foo", "bob", "lr") },
+		func() error {
+			return s.Ops.Rename(ctx, user("alice"), "user.alice.Foo", "user.alice.Bar", mboxops.RenameParams{})
+		},
+		func() error { return s.Ops.Delete(ctx, user("alice"), "user.alice.Bar", mboxops.DeleteParams{}) },
+	} {
+		if err := do(); err != nil {
+			t.Error(err)
+		}
+		if n := kicks.Load(); n != int32(i)+1 {
+			t.Errorf("%d kicks after %d changes", n, i+1)
+		}
 	}
 }
 

@@ -15,6 +15,15 @@ import (
 // for none. A root that does not exist is made, and takes the mailboxes at and
 // below its name that had no root as deep as this.
 func (o *Ops) SetQuota(ctx context.Context, who *Who, root mboxname.Name, limits [quota.NumResources]int64) error {
+	return o.setQuota(ctx, who, root, limits, false)
+}
+
+// SetQuotaAhead is SetQuota of a root whose mailboxes are still to come.
+func (o *Ops) SetQuotaAhead(ctx context.Context, who *Who, root mboxname.Name, limits [quota.NumResources]int64) error {
+	return o.setQuota(ctx, who, root, limits, true)
+}
+
+func (o *Ops) setQuota(ctx context.Context, who *Who, root mboxname.Name, limits [quota.NumResources]int64, ahead bool) error {
 	if !who.Admin {
 		return ErrPermission
 	}
@@ -26,7 +35,7 @@ func (o *Ops) SetQuota(ctx context.Context, who *Who, root mboxname.Name, limits
 	if err == nil || !errors.Is(err, quota.ErrNotFound) {
 		return err
 	}
-	if root.Local() != "" {
+	if root.Local() != "" && !ahead {
 		if _, err := o.live(root); err != nil {
 			if below, err2 := o.tree(root); err2 != nil || len(below) == 0 {
 				return err
