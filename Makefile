@@ -67,6 +67,7 @@ install: build
 	for p in $(TOOLS); do install -m 755 bin/$$p $(DESTDIR)$(SBINDIR)/$$p || exit 1; done
 	for p in $(USER); do install -m 755 bin/$$p $(DESTDIR)$(BINDIR)/$$p || exit 1; done
 	for p in pop3test lmtptest; do ln -sf imtest $(DESTDIR)$(BINDIR)/$$p || exit 1; done
+	install -m 755 packaging/mupdatepush $(DESTDIR)$(LIBEXECDIR)/mupdatepush
 	for l in proxyd:imapd pop3proxyd:pop3d lmtpproxyd:lmtpd; do ln -sf $${l#*:} $(DESTDIR)$(LIBEXECDIR)/$${l%:*} || exit 1; done
 	for m in $(PAGES); do d=$(DESTDIR)$(MANDIR)/$$(basename $$(dirname $$m)); install -d $$d && install -m 644 $$m $$d/ || exit 1; done
 
