@@ -49,6 +49,10 @@ func (d *storeOnDisk) open() (*sasldb.Store, error) {
 		return nil, sasldb.ErrNotFound
 	}
 	st, err := sasldb.Open(d.path, kv.ReadOnly)
+	if errors.Is(err, kv.ErrNotFound) {
+		// saslpasswd2 is making it just now.
+		return nil, sasldb.ErrNotFound
+	}
 	if err != nil {
 		return nil, err
 	}
