@@ -162,3 +162,27 @@ func TestAnnotateUse(t *testing.T) {
 		}
 	}
 }
+
+// TestRenameModSeq: a mailbox that was in use for long gets the folder modseq of
+// the rename above its messages', as the replicas compare them.
+func TestRenameModSeq(t *testing.T) {
+	s := open(t)
+	create(t, s, "cyrus", "user.alice", "user.alice.Work")
+	e, err := s.List.Lookup("user.alice.Work")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 5 {
+		if err := s.Mailboxes.Update(ctx, e, func(tx *mailbox.Tx) error { _, err := tx.TouchModSeq(); return err }); err != nil {
+			t.Fatal(err)
+		}
+	}
+	before := stateOf(t, s, "user.alice.Work")
+	if err := s.Ops.Rename(ctx, mboxops.Root("cyrus"), "user.alice.Work", "user.alice.Play", mboxops.RenameParams{}); err != nil {
+		t.Fatal(err)
+	}
+	after := stateOf(t, s, "user.alice.Play")
+	if after.Highest != before.Highest+1 || after.Folder != after.Highest {
+		t.Errorf("modseqs %+v, after %+v", after, before)
+	}
+}

@@ -150,7 +150,7 @@ func (o *Ops) announceMove(ctx context.Context, e *mboxlist.Entry, to mboxname.N
 
 // moveBack undoes a move that the master did not hear of.
 func (o *Ops) moveBack(ctx context.Context, e, was *mboxlist.Entry) error {
-	modseq, err := o.Mailboxes.NextFolderModSeq(e, e.FolderModSeq)
+	modseq, err := o.nextFolderModSeq(ctx, e)
 	if err != nil {
 		return err
 	}

@@ -8,6 +8,7 @@ import (
 	"gocyrus/lib/acl"
 	"gocyrus/lib/change"
 	"gocyrus/lib/log"
+	"gocyrus/lib/mailbox"
 	"gocyrus/lib/mboxlist"
 	"gocyrus/lib/mboxname"
 )
@@ -231,7 +232,7 @@ func (o *Ops) fillIn(ctx context.Context, n mboxname.Name, partition string) err
 // stay in place only records change; otherwise the store puts them in the new
 // place before the record says so, and removes the old ones after.
 func (o *Ops) move(ctx context.Context, e *mboxlist.Entry, to mboxname.Name, partition string) error {
-	modseq, err := o.Mailboxes.NextFolderModSeq(e, e.FolderModSeq)
+	modseq, err := o.nextFolderModSeq(ctx, e)
 	if err != nil {
 		return err
 	}
@@ -239,6 +240,27 @@ func (o *Ops) move(ctx context.Context, e *mboxlist.Entry, to mboxname.Name, par
 		return o.announceMove(ctx, e, to, partition, modseq)
 	}
 	return o.moveAt(ctx, e, to, partition, modseq)
+}
+
+// nextFolderModSeq is the modseq of a change of name or place: above all that the
+// mailbox had, its messages' included, as its own modseq rises to the same. One
+// that cannot be read counts by its entry alone.
+func (o *Ops) nextFolderModSeq(ctx context.Context, e *mboxlist.Entry) (uint64, error) {
+	after := e.FolderModSeq
+	m, err := o.Mailboxes.Open(ctx, e)
+	if err == nil {
+		err = m.View(ctx, func(v *mailbox.View) error {
+			after = max(after, v.Header().HighestModSeq)
+			return nil
+		})
+		m.Close()
+	}
+	switch {
+	case err == nil, errors.Is(err, mailbox.ErrNotFound), errors.Is(err, mailbox.ErrCorrupt), errors.Is(err, mailbox.ErrBadFormat):
+		return o.Mailboxes.NextFolderModSeq(e, after)
+	default:
+		return 0, err
+	}
 }
 
 // moveAt is move with a given modseq of the change.

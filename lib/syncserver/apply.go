@@ -265,7 +265,8 @@ func (a *application) header(tx *mailbox.Tx) {
 		log.Notice("%s uidvalidity changed, updating %d => %d", m.Name, h.UIDValidity, m.UIDValidity)
 		h.UIDValidity = m.UIDValidity
 	}
-	if m.XConvModSeq != 0 || a.force {
+	// A master without conversations of this mailbox does not name it at all.
+	if conv, err := tx.XConvModSeq(); err != nil || conv != m.XConvModSeq {
 		tx.SetXConvModSeq(m.XConvModSeq)
 	}
 }
