@@ -64,13 +64,13 @@ func OptionsFrom(cfg *config.Config, channel string) (Options, error) {
 	o := Options{
 		Channel: channel,
 		Dial: csync.Options{
-			Addr:    c.str("sync_host"),
-			Port:    c.str("sync_port"),
+			Addr:    c.Str("sync_host"),
+			Port:    c.Str("sync_port"),
 			TryIMAP: cfg.Bool("sync_try_imap"),
 			Cred: saslclient.Credentials{
-				AuthcID:  c.str("sync_authname"),
-				Password: c.str("sync_password"),
-				Realm:    c.str("sync_realm"),
+				AuthcID:  c.Str("sync_authname"),
+				Password: c.Str("sync_password"),
+				Realm:    c.Str("sync_realm"),
 			},
 			Mechs:          mechs(cfg.Str("force_sasl_client_mech")),
 			ConnectTimeout: cfg.Duration("client_timeout"),
@@ -83,10 +83,10 @@ func OptionsFrom(cfg *config.Config, channel string) (Options, error) {
 		},
 		Interval:     cfg.Duration("sync_repeat_interval"),
 		MaxWait:      cfg.Duration("sync_reconnect_maxwait"),
-		ShutdownFile: c.str("sync_shutdown_file"),
+		ShutdownFile: c.Str("sync_shutdown_file"),
 		SessionTime:  defaultSession,
 		CacheKind:    cfg.Str("sync_cache_db"),
-		CachePath:    c.str("sync_cache_db_path"),
+		CachePath:    c.Str("sync_cache_db_path"),
 		Log:          synclog.OptionsFrom(cfg),
 		BatchSize:    cfg.Int("sync_batchsize"),
 		Users:        defaultUsers,
@@ -129,7 +129,7 @@ func (c chooser) own(name string) (string, bool) {
 	return c.cfg.Extra(strings.ToLower(c.channel) + "_" + name)
 }
 
-func (c chooser) str(name string) string {
+func (c chooser) Str(name string) string {
 	if text, ok := c.own(name); ok {
 		return text
 	}
