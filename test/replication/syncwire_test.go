@@ -101,12 +101,6 @@ type refusal string
 
 func (r refusal) Error() string { return string(r) }
 
-// absent says whether an error is the answer for a mailbox that is not there.
-func absent(err error) bool {
-	var r refusal
-	return errors.As(err, &r) && strings.HasPrefix(string(r), "NO IMAP_MAILBOX_NONEXISTENT")
-}
-
 // A node is a value of the protocol: text, list, or pairs.
 type node struct {
 	key  string // of an item, and in pairs

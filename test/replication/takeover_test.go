@@ -9,6 +9,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"gocyrus/lib/cyrustest"
 	"gocyrus/test/internal/relay"
@@ -42,15 +43,20 @@ func TestTakeOver(t *testing.T) {
 }
 
 func testTakeOver(t *testing.T, p [2]kind) {
+	if _, err := exec.LookPath("mbsync"); err != nil {
+		t.Skip("mbsync is not installed")
+	}
 	users, messages := takeOverSize(t)
 	l := newLink(newSite(t, p[0], "old"), newSite(t, p[1], "new"))
 	work := newLoad(t, l.from, users, 1)
 	fillUsers(t, work, messages)
 	// The users go on working from here to the move.
 	work.start()
+	began := time.Now()
 	if out, status := l.run("-A"); status > 1 {
 		t.Fatalf("sync_client -A: status %d\n%s", status, out)
 	}
+	t.Logf("%d messages of %d users replicated in %v", messages, users, time.Since(began))
 	f := l.follow()
 	work.until(messages / 10)
 	work.halt()
@@ -59,7 +65,7 @@ func testTakeOver(t *testing.T, p [2]kind) {
 	l.same("before the move")
 
 	back := newLink(l.to, l.from)
-	clients := []*mover{newMover(t, l.from, work.all[0].user), newMover(t, l.from, work.all[1].user)}
+	clients := []*mover{newMover(t, work.all[0].user), newMover(t, work.all[1].user)}
 	for _, way := range []*link{l, back, l} {
 		for _, c := range clients {
 			c.sync(way.from)
@@ -133,10 +139,7 @@ type mover struct {
 	known map[string][2]string // UIDVALIDITY, HIGHESTMODSEQ
 }
 
-func newMover(t *testing.T, from *site, user string) *mover {
-	if _, err := exec.LookPath("mbsync"); err != nil {
-		t.Skip("mbsync is not installed")
-	}
+func newMover(t *testing.T, user string) *mover {
 	return &mover{t: t, user: user, dir: t.TempDir(), known: map[string][2]string{}}
 }
 
