@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -218,17 +219,34 @@ func (s *Server) Eventually(what string, cond func() bool) {
 	}
 }
 
-// FreeAddress finds a port of the loopback interface that nothing listens on,
-// below those that the kernel gives to clients.
+// claims are the ports that FreeAddress gave out, one abstract socket each, held
+// as long as the process lives: between the choice of a port and the server's bind
+// another test, of this process or one beside it, must not choose it too.
+var claims struct {
+	sync.Mutex
+	held []net.Listener
+}
+
+// FreeAddress finds a port of the loopback interface that nothing listens on and no
+// other test was given, below those that the kernel gives to clients.
 func FreeAddress(t testing.TB) string {
 	t.Helper()
+	claims.Lock()
+	defer claims.Unlock()
 	for range 1000 {
-		addr := fmt.Sprintf("127.0.0.1:%d", 20000+rand.IntN(12000))
-		l, err := net.Listen("tcp", addr)
+		port := 20000 + rand.IntN(12000)
+		claim, err := net.Listen("unix", fmt.Sprintf("@gocyrus-test-port-%d", port))
 		if err != nil {
 			continue
 		}
+		addr := fmt.Sprintf("127.0.0.1:%d", port)
+		l, err := net.Listen("tcp", addr)
+		if err != nil {
+			claim.Close()
+			continue
+		}
 		l.Close()
+		claims.held = append(claims.held, claim)
 		return addr
 	}
 	t.Fatal("no free port")
