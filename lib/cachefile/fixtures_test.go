@@ -9,23 +9,19 @@ import (
 	"errors"
 	"io"
 	"os"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
 
 	"gocyrus/lib/charset"
 	"gocyrus/lib/message"
+	"gocyrus/lib/recorded"
 )
 
 func fixture(t *testing.T, name string) io.Reader {
-	dir := os.Getenv("GOCYRUS_FIXTURES")
-	if dir == "" {
-		dir = filepath.Join("..", "..", "..", "shared", "fixtures")
-	}
-	f, err := os.Open(filepath.Join(dir, "spool", name))
+	f, err := os.Open(recorded.Path(t, "spool", name))
 	if err != nil {
-		t.Skipf("no fixtures: %v (set GOCYRUS_FIXTURES)", err)
+		t.Fatal(err)
 	}
 	t.Cleanup(func() { f.Close() })
 	z, err := gzip.NewReader(f)

@@ -2,15 +2,10 @@ package csync
 
 import (
 	"bytes"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
-	"math/big"
 	"strings"
 	"testing"
 	"time"
@@ -18,6 +13,7 @@ import (
 	"gocyrus/lib/backend"
 	"gocyrus/lib/prot"
 	"gocyrus/lib/saslclient"
+	"gocyrus/lib/servertest"
 )
 
 func TestParseAddress(t *testing.T) {
@@ -75,16 +71,8 @@ func TestTrace(t *testing.T) {
 
 // serverTLS is a certificate that nobody trusts.
 func serverTLS(t testing.TB) *tls.Config {
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	tmpl := &x509.Certificate{SerialNumber: big.NewInt(1), NotAfter: time.Now().Add(time.Hour), DNSNames: []string{"replica"}}
-	der, err := x509.CreateCertificate(rand.Reader, tmpl, tmpl, &key.PublicKey, key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return &tls.Config{Certificates: []tls.Certificate{{Certificate: [][]byte{der}, PrivateKey: key}}}
+	cert, _ := servertest.Certificate(t, "replica")
+	return &tls.Config{Certificates: []tls.Certificate{cert}}
 }
 
 // TestStartTLS: only where no mechanism is to be had without.

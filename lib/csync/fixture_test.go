@@ -12,17 +12,15 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+
+	"gocyrus/lib/recorded"
 )
 
 // recordings returns the recorded dialogues of real servers whose names match.
 func recordings(t testing.TB, pattern string) []string {
-	dir := os.Getenv("GOCYRUS_FIXTURES")
-	if dir == "" {
-		dir = "../../../shared/fixtures"
-	}
-	files, _ := filepath.Glob(filepath.Join(dir, "sync", pattern))
-	if len(files) == 0 {
-		t.Skipf("no recorded sync dialogues in %s (GOCYRUS_FIXTURES)", dir)
+	files, err := filepath.Glob(filepath.Join(recorded.Path(t, "sync"), pattern))
+	if err != nil || len(files) == 0 {
+		t.Fatalf("%v: %q", err, files)
 	}
 	return files
 }

@@ -7,7 +7,6 @@ import (
 	"net"
 	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -15,6 +14,7 @@ import (
 	"gocyrus/lib/config"
 	"gocyrus/lib/mboxname"
 	"gocyrus/lib/mboxops"
+	"gocyrus/lib/servertest"
 	"gocyrus/lib/site"
 	"gocyrus/lib/transcript"
 )
@@ -61,40 +61,8 @@ func testServer(t testing.TB, more string) *Server {
 	return srv
 }
 
-// dialer opens sessions on srv and sees to it that all have ended before the
-// stores are closed.
-func dialer(t testing.TB, srv *Server) func() net.Conn {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	ctx, cancel := context.WithCancel(context.Background())
-	var sessions sync.WaitGroup
-	sessions.Go(func() {
-		for {
-			c, err := l.Accept()
-			if err != nil {
-				return
-			}
-			sessions.Go(func() {
-				defer c.Close()
-				srv.Serve(ctx, c)
-			})
-		}
-	})
-	t.Cleanup(func() {
-		l.Close()
-		cancel()
-		sessions.Wait()
-	})
-	return func() net.Conn {
-		c, err := net.Dial("tcp", l.Addr().String())
-		if err != nil {
-			t.Fatal(err)
-		}
-		return c
-	}
-}
+// dialer opens sessions on srv.
+func dialer(t testing.TB, srv *Server) func() net.Conn { return servertest.Dialer(t, "tcp", srv.Serve) }
 
 // start is testServer for transcripts.
 func start(more string) func(*testing.T) transcript.Dial {

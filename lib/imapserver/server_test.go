@@ -3,23 +3,16 @@ package imapserver
 import (
 	"bufio"
 	"compress/flate"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/tls"
-	"crypto/x509"
-	"encoding/pem"
 	"fmt"
 	"io"
-	"math/big"
 	"net"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
 	"gocyrus/lib/acl"
+	"gocyrus/lib/servertest"
 )
 
 // TestCommandTable checks that each command can be found and run, and that all
@@ -38,36 +31,10 @@ func TestCommandTable(t *testing.T) {
 	}
 }
 
-// testCert writes a certificate and its key.
-func testCert(t *testing.T) (conf string) {
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	tmpl := &x509.Certificate{SerialNumber: big.NewInt(1), NotAfter: time.Now().Add(time.Hour), DNSNames: []string{"mail.example.com"}}
-	der, err := x509.CreateCertificate(rand.Reader, tmpl, tmpl, &key.PublicKey, key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	secret, err := x509.MarshalPKCS8PrivateKey(key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	dir := t.TempDir()
-	for name, block := range map[string]*pem.Block{
-		"cert": {Type: "CERTIFICATE", Bytes: der}, "key": {Type: "PRIVATE KEY", Bytes: secret},
-	} {
-		if err := os.WriteFile(filepath.Join(dir, name), pem.EncodeToMemory(block), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	return fmt.Sprintf("tls_server_cert: %[1]s/cert\ntls_server_key: %[1]s/key\nallowstarttls: yes\n", dir)
-}
-
 // TestStartTLS checks what is offered before and in TLS, that a command sent
 // ahead of the handshake is dropped, and that a password is refused before.
 func TestStartTLS(t *testing.T) {
-	dial := dialer(t, testServer(t, testCert(t)+"tls_required: yes\n"))
+	dial := dialer(t, testServer(t, servertest.WithTLS(t, "mail.example.com")+"tls_required: yes\n"))
 	c := &client{t, dial(), nil}
 	c.r = bufio.NewReader(c)
 	if s := c.line(); !strings.Contains(s, "STARTTLS") || !strings.Contains(s, "LOGINDISABLED") || strings.Contains(s, "AUTH=") {

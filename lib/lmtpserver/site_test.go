@@ -7,7 +7,6 @@ import (
 	"net"
 	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 
 	"gocyrus/lib/config"
@@ -17,6 +16,7 @@ import (
 	"gocyrus/lib/mboxname"
 	"gocyrus/lib/mboxops"
 	"gocyrus/lib/quota"
+	"gocyrus/lib/servertest"
 	"gocyrus/lib/site"
 	"gocyrus/lib/transcript"
 )
@@ -82,43 +82,9 @@ func testServer(t testing.TB, more string) *Server {
 	return srv
 }
 
-// dialer opens sessions on srv over a unix socket or TCP, and sees to it that
-// all have ended before the stores are closed.
+// dialer opens sessions on srv over a unix socket or TCP.
 func dialer(t testing.TB, srv *Server, network string) func() net.Conn {
-	addr := "127.0.0.1:0"
-	if network == "unix" {
-		addr = filepath.Join(t.TempDir(), "lmtp")
-	}
-	l, err := net.Listen(network, addr)
-	if err != nil {
-		t.Fatal(err)
-	}
-	ctx, cancel := context.WithCancel(context.Background())
-	var sessions sync.WaitGroup
-	sessions.Go(func() {
-		for {
-			c, err := l.Accept()
-			if err != nil {
-				return
-			}
-			sessions.Go(func() {
-				defer c.Close()
-				srv.Serve(ctx, c)
-			})
-		}
-	})
-	t.Cleanup(func() {
-		l.Close()
-		cancel()
-		sessions.Wait()
-	})
-	return func() net.Conn {
-		c, err := net.Dial(network, l.Addr().String())
-		if err != nil {
-			t.Fatal(err)
-		}
-		return c
-	}
+	return servertest.Dialer(t, network, srv.Serve)
 }
 
 // count is how many messages a mailbox has.

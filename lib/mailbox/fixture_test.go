@@ -16,20 +16,8 @@ import (
 	"gocyrus/lib/config"
 	"gocyrus/lib/mboxlist"
 	"gocyrus/lib/mboxname"
+	"gocyrus/lib/recorded"
 )
-
-// fixtures is the directory of real Cyrus spools; the test is skipped without.
-func fixtures(t testing.TB) string {
-	t.Helper()
-	dir := os.Getenv("GOCYRUS_FIXTURES")
-	if dir == "" {
-		dir = "../../../shared/fixtures"
-	}
-	if _, err := os.Stat(filepath.Join(dir, "spool")); err != nil {
-		t.Skip("no fixtures: ", err)
-	}
-	return dir
-}
 
 // A realSpool is a spool that a real Cyrus wrote, unpacked.
 type realSpool struct {
@@ -53,7 +41,7 @@ type truth struct {
 // unpack unpacks a spool of the fixtures, name without ".tar.gz".
 func unpack(t testing.TB, name string) *realSpool {
 	t.Helper()
-	dir := filepath.Join(fixtures(t), "spool")
+	dir := recorded.Path(t, "spool")
 	root := t.TempDir()
 	untar(t, filepath.Join(dir, name+".tar.gz"), root)
 	s := &realSpool{root: filepath.Join(root, name)}

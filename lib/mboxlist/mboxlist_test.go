@@ -16,6 +16,7 @@ import (
 	"gocyrus/lib/cyrusdb/kv"
 	"gocyrus/lib/cyrusdb/kvtest"
 	"gocyrus/lib/mboxname"
+	"gocyrus/lib/recorded"
 )
 
 func newList(t testing.TB, rows map[string]string) (*List, *kvtest.Memory) {
@@ -209,13 +210,9 @@ func TestTypeLetters(t *testing.T) {
 // fixture opens a file of the recorded spools, or skips.
 func fixture(t *testing.T, name string) io.Reader {
 	t.Helper()
-	dir := os.Getenv("GOCYRUS_FIXTURES")
-	if dir == "" {
-		dir = "../../../shared/fixtures"
-	}
-	f, err := os.Open(filepath.Join(dir, "spool", name))
+	f, err := os.Open(recorded.Path(t, "spool", name))
 	if err != nil {
-		t.Skipf("no recorded spools here (GOCYRUS_FIXTURES): %v", err)
+		t.Fatal(err)
 	}
 	t.Cleanup(func() { f.Close() })
 	z, err := gzip.NewReader(f)

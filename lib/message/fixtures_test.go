@@ -13,21 +13,12 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+
+	"gocyrus/lib/recorded"
 )
 
-// fixtureDir is where the spools of real Cyrus servers are, beside the
-// repository.
-func fixtureDir(t testing.TB) string {
-	dir := os.Getenv("GOCYRUS_FIXTURES")
-	if dir == "" {
-		dir = filepath.Join("..", "..", "..", "shared", "fixtures")
-	}
-	dir = filepath.Join(dir, "spool")
-	if _, err := os.Stat(dir); err != nil {
-		t.Skipf("no fixtures: %v (set GOCYRUS_FIXTURES)", err)
-	}
-	return dir
-}
+// fixtureDir is where the spools of real Cyrus servers are.
+func fixtureDir(t testing.TB) string { return recorded.Path(t, "spool") }
 
 // readTar gives the files of a spool by name; hard links are followed.
 func readTar(t testing.TB, name string) map[string][]byte {

@@ -4,15 +4,9 @@ import (
 	"bufio"
 	"compress/flate"
 	"context"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/tls"
-	"crypto/x509"
-	"encoding/pem"
 	"fmt"
 	"io"
-	"math/big"
 	"net"
 	"os"
 	"path/filepath"
@@ -25,6 +19,7 @@ import (
 	"gocyrus/lib/imtest"
 	"gocyrus/lib/mupdate"
 	"gocyrus/lib/saslclient"
+	"gocyrus/lib/servertest"
 )
 
 // wire is a client that speaks and reads lines itself.
@@ -224,33 +219,8 @@ func TestReadOnly(t *testing.T) {
 	w.talk("6 FIND \"user.a\"\r\n", "6 MAILBOX {6+}", "user.a {5+}", "be1!p {0+}", "", `6 OK "Search completed"`)
 }
 
-// withTLS writes a certificate and returns the lines of imapd.conf that name it.
-func withTLS(t *testing.T) string {
-	t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	tmpl := &x509.Certificate{SerialNumber: big.NewInt(1), DNSNames: []string{"mup.example.org"}, NotAfter: time.Now().Add(time.Hour)}
-	cert, err := x509.CreateCertificate(rand.Reader, tmpl, tmpl, key.Public(), key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	pkcs8, err := x509.MarshalPKCS8PrivateKey(key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	file := filepath.Join(t.TempDir(), "cert.pem")
-	b := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: cert})
-	b = append(b, pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: pkcs8})...)
-	if err := os.WriteFile(file, b, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	return fmt.Sprintf("tls_server_cert: %[1]s\ntls_server_key: %[1]s\nallowstarttls: yes\n", file)
-}
-
 func TestStartTLS(t *testing.T) {
-	srv := testServer(t, testConfig(t, withTLS(t)), nil)
+	srv := testServer(t, testConfig(t, servertest.WithTLS(t, "mup.example.org")), nil)
 	addr, _ := listen(t, srv)
 	w := newWire(t, addr)
 	if caps := strings.Join(w.greeting(), "|"); caps != `* AUTH "PLAIN"|* STARTTLS|* COMPRESS "DEFLATE"|* PARTIAL-UPDATE` {
@@ -281,7 +251,7 @@ func TestStartTLS(t *testing.T) {
 // TestClientTLS: our client takes TLS where it cannot log in without, and not
 // otherwise; a server may want TLS from the first octet.
 func TestClientTLS(t *testing.T) {
-	srv := testServer(t, testConfig(t, withTLS(t)+"allowplaintext: no\n"), nil)
+	srv := testServer(t, testConfig(t, servertest.WithTLS(t, "mup.example.org")+"allowplaintext: no\n"), nil)
 	addr, _ := listen(t, srv)
 	if err := connect(t, addr).Noop(t.Context()); err != nil {
 		t.Error(err)
@@ -430,7 +400,7 @@ func TestTester(t *testing.T) {
 	}{
 		{"PLAIN", "", "PLAIN", "mupsecret", false, []string{`S: * AUTH "PLAIN"`, "C: A01 AUTHENTICATE", "S: A01 OK", "Authenticated.", `2 OK "list complete"`, `3 OK "bye-bye"`}},
 		{"SCRAM", "sasl_mech_list: SCRAM-SHA-256\n", "", "mupsecret", false, []string{"Authenticated.", `2 OK "list complete"`}},
-		{"TLS", withTLS(t), "PLAIN", "mupsecret", true, []string{"S01 STARTTLS", "Authenticated.", `2 OK "list complete"`}},
+		{"TLS", servertest.WithTLS(t, "mup.example.org"), "PLAIN", "mupsecret", true, []string{"S01 STARTTLS", "Authenticated.", `2 OK "list complete"`}},
 		{"wrong password", "", "PLAIN", "wrong", false, []string{"Authentication failed"}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {

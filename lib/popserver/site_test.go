@@ -7,7 +7,6 @@ import (
 	"net"
 	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 
 	"gocyrus/lib/config"
@@ -19,6 +18,7 @@ import (
 	"gocyrus/lib/mboxops"
 	"gocyrus/lib/sasldb"
 	"gocyrus/lib/saslserver"
+	"gocyrus/lib/servertest"
 	"gocyrus/lib/site"
 	"gocyrus/lib/spool"
 	"gocyrus/lib/stage"
@@ -117,40 +117,8 @@ func put(t testing.TB, srv *Server, n mboxname.Name, text string, flags indexfil
 	}
 }
 
-// dialer opens sessions on srv, and sees to it that all have ended before the
-// stores are closed.
-func dialer(t testing.TB, srv *Server) func() net.Conn {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	ctx, cancel := context.WithCancel(context.Background())
-	var sessions sync.WaitGroup
-	sessions.Go(func() {
-		for {
-			c, err := l.Accept()
-			if err != nil {
-				return
-			}
-			sessions.Go(func() {
-				defer c.Close()
-				srv.Serve(ctx, c)
-			})
-		}
-	})
-	t.Cleanup(func() {
-		l.Close()
-		cancel()
-		sessions.Wait()
-	})
-	return func() net.Conn {
-		c, err := net.Dial("tcp", l.Addr().String())
-		if err != nil {
-			t.Fatal(err)
-		}
-		return c
-	}
-}
+// dialer opens sessions on srv.
+func dialer(t testing.TB, srv *Server) func() net.Conn { return servertest.Dialer(t, "tcp", srv.Serve) }
 
 // view looks into a mailbox.
 func view(t testing.TB, srv *Server, n mboxname.Name, fn func(v *mailbox.View)) {

@@ -2,51 +2,19 @@ package popserver
 
 import (
 	"bufio"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/tls"
-	"crypto/x509"
-	"encoding/pem"
 	"fmt"
-	"math/big"
 	"net"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
-	"time"
-)
 
-// withTLS writes a certificate and returns the lines of imapd.conf that name it.
-func withTLS(t *testing.T) string {
-	t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	tmpl := &x509.Certificate{SerialNumber: big.NewInt(1), DNSNames: []string{"mail.example.com"}, NotAfter: time.Now().Add(time.Hour)}
-	cert, err := x509.CreateCertificate(rand.Reader, tmpl, tmpl, key.Public(), key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	pkcs8, err := x509.MarshalPKCS8PrivateKey(key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	file := filepath.Join(t.TempDir(), "cert.pem")
-	b := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: cert})
-	b = append(b, pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: pkcs8})...)
-	if err := os.WriteFile(file, b, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	return fmt.Sprintf("tls_server_cert: %[1]s\ntls_server_key: %[1]s\nallowstarttls: yes\n", file)
-}
+	"gocyrus/lib/servertest"
+)
 
 var anyCert = &tls.Config{InsecureSkipVerify: true}
 
 func TestSTLS(t *testing.T) {
-	c := newClient(t, dialer(t, testServer(t, withTLS(t)+"tls_required: yes\n")))
+	c := newClient(t, dialer(t, testServer(t, servertest.WithTLS(t, "mail.example.com")+"tls_required: yes\n")))
 	c.ok("CAPA")
 	if caps := c.text(); !strings.Contains(caps, "STLS\r\n") || strings.Contains(caps, "SASL") || strings.Contains(caps, "USER") {
 		t.Errorf("before TLS: %q", caps)
@@ -82,7 +50,7 @@ func TestSTLS(t *testing.T) {
 
 // pop3d -s speaks TLS from the first octet.
 func TestImplicitTLS(t *testing.T) {
-	srv := testServer(t, withTLS(t))
+	srv := testServer(t, servertest.WithTLS(t, "mail.example.com"))
 	srv.opts.Implicit = true
 	dial := dialer(t, srv)
 	c := newClient(t, func() net.Conn { return tls.Client(dial(), anyCert) })

@@ -4,18 +4,15 @@ import (
 	"bytes"
 	"compress/flate"
 	"context"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"io"
-	"math/big"
 	"net"
 	"strings"
 	"testing"
 	"time"
+
+	"gocyrus/lib/servertest"
 )
 
 // pair is a Conn and the peer's end of its socket.
@@ -246,16 +243,8 @@ func TestDeflatePipelined(t *testing.T) {
 }
 
 func testCert(t *testing.T) *tls.Config {
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	tmpl := &x509.Certificate{SerialNumber: big.NewInt(1), NotAfter: time.Now().Add(time.Hour), DNSNames: []string{"localhost"}}
-	der, err := x509.CreateCertificate(rand.Reader, tmpl, tmpl, &key.PublicKey, key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return &tls.Config{Certificates: []tls.Certificate{{Certificate: [][]byte{der}, PrivateKey: key}}}
+	cert, _ := servertest.Certificate(t, "localhost")
+	return &tls.Config{Certificates: []tls.Certificate{cert}}
 }
 
 // TestStartTLS goes through TLS, with an interruption of a Wait in it.

@@ -20,6 +20,7 @@ import (
 	"gocyrus/lib/cyrusdb"
 	"gocyrus/lib/mboxlist"
 	"gocyrus/lib/mboxname"
+	"gocyrus/lib/recorded"
 	"gocyrus/lib/site"
 )
 
@@ -36,13 +37,9 @@ type spool struct {
 // unpack unpacks a spool of the fixtures; the test is skipped without.
 func unpack(t testing.TB, name string) *spool {
 	t.Helper()
-	dir := os.Getenv("GOCYRUS_FIXTURES")
-	if dir == "" {
-		dir = "../../../shared/fixtures"
-	}
-	f, err := os.Open(filepath.Join(dir, "spool", name+".tar.gz"))
+	f, err := os.Open(recorded.Path(t, "spool", name+".tar.gz"))
 	if err != nil {
-		t.Skip("no fixtures: ", err)
+		t.Fatal(err)
 	}
 	defer f.Close()
 	top := t.TempDir()

@@ -11,12 +11,13 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
 	"gocyrus/lib/config"
 	"gocyrus/lib/guid"
+	"gocyrus/lib/recorded"
+	"gocyrus/lib/servertest"
 	"gocyrus/lib/site"
 )
 
@@ -74,41 +75,11 @@ func checkStaging(t testing.TB, srv *Server) {
 	}
 }
 
-// dialer opens sessions on srv over a unix socket or TCP, and sees to it that
-// all have ended before the stores are closed.
+// dialer opens sessions on srv over a unix socket or TCP.
 func dialer(t testing.TB, srv *Server, network string) func() net.Conn {
-	addr := "127.0.0.1:0"
-	if network == "unix" {
-		addr = filepath.Join(t.TempDir(), "csync")
-	}
-	l, err := net.Listen(network, addr)
-	if err != nil {
-		t.Fatal(err)
-	}
-	ctx, cancel := context.WithCancel(context.Background())
-	var sessions sync.WaitGroup
-	sessions.Go(func() {
-		for {
-			c, err := l.Accept()
-			if err != nil {
-				return
-			}
-			sessions.Go(func() {
-				defer c.Close()
-				srv.Serve(ctx, c)
-			})
-		}
-	})
-	t.Cleanup(func() {
-		l.Close()
-		cancel()
-		sessions.Wait()
-	})
+	dial := servertest.Dialer(t, network, srv.Serve)
 	return func() net.Conn {
-		c, err := net.Dial(network, l.Addr().String())
-		if err != nil {
-			t.Fatal(err)
-		}
+		c := dial()
 		c.SetDeadline(time.Now().Add(time.Minute))
 		return c
 	}
@@ -232,13 +203,9 @@ func upload(partition string, messages ...string) string {
 // skipped.
 func fixture(t testing.TB, name string) string {
 	t.Helper()
-	dir := os.Getenv("GOCYRUS_FIXTURES")
-	if dir == "" {
-		dir = "../../../shared/fixtures"
-	}
-	b, err := os.ReadFile(filepath.Join(dir, "sync", name))
+	b, err := os.ReadFile(recorded.Path(t, "sync", name))
 	if err != nil {
-		t.Skipf("no fixtures: %v", err)
+		t.Fatal(err)
 	}
 	return string(b)
 }

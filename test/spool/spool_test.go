@@ -20,6 +20,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"gocyrus/lib/recorded"
 )
 
 // A fixture is one spool.
@@ -40,18 +42,10 @@ var fixtures = []fixture{
 // the standard name space, virtual domains.
 func (f *fixture) classic() bool { return f.name == "cyrus-3.6.1-classic" }
 
-// file is the path of a file of the fixtures.
+// file is the path of a file of the spools.
 func file(t testing.TB, name string) string {
 	t.Helper()
-	dir := os.Getenv("GOCYRUS_FIXTURES")
-	if dir == "" {
-		dir = filepath.Join("..", "..", "..", "shared", "fixtures")
-	}
-	path := filepath.Join(dir, "spool", name)
-	if _, err := os.Stat(path); err != nil {
-		t.Skipf("the spools are not there (GOCYRUS_FIXTURES names their directory): %v", err)
-	}
-	return path
+	return recorded.Path(t, "spool", name)
 }
 
 // open reads a file of the fixtures that gzip packed.
