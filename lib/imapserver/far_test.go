@@ -118,7 +118,7 @@ func (m *murderSite) start(more string) {
 // startBackend starts one server whose connections the test can cut.
 func startBackend(t testing.TB, more string) *farBackend {
 	dir := t.TempDir()
-	conf := strings.Replace(fmt.Sprintf(testConf, dir), "servername: mail.example.com\n", "", 1)
+	conf := strings.Replace(strings.ReplaceAll(testConf, "$dir", dir), "servername: mail.example.com\n", "", 1)
 	cfg, err := config.Parse(strings.NewReader(conf+more), filepath.Join(dir, "imapd.conf"), "imap")
 	if err != nil {
 		t.Fatal(err)

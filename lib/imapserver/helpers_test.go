@@ -5,25 +5,23 @@ import (
 	"context"
 	"fmt"
 	"net"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
 	"gocyrus/lib/acl"
-	"gocyrus/lib/config"
 	"gocyrus/lib/mboxname"
 	"gocyrus/lib/mboxops"
 	"gocyrus/lib/servertest"
-	"gocyrus/lib/site"
+	"gocyrus/lib/sitetest"
 	"gocyrus/lib/transcript"
 )
 
 // testConf is the configuration of test servers: any password will do, and
 // nobody waits for a failed login.
-const testConf = `configdirectory: %[1]s/conf
-partition-default: %[1]s/spool
-partition-part2: %[1]s/spool2
+const testConf = `configdirectory: $dir/conf
+partition-default: $dir/spool
+partition-part2: $dir/spool2
 defaultpartition: default
 servername: mail.example.com
 admins: cyrus
@@ -38,15 +36,7 @@ imapidlepoll: 60
 // the mailboxes shared and shared.news. more is added to the configuration.
 func testServer(t testing.TB, more string) *Server {
 	t.Helper()
-	dir := t.TempDir()
-	cfg, err := config.Parse(strings.NewReader(fmt.Sprintf(testConf, dir)+more), filepath.Join(dir, "imapd.conf"), "imap")
-	if err != nil {
-		t.Fatal(err)
-	}
-	st, err := site.Open(cfg)
-	if err != nil {
-		t.Fatal(err)
-	}
+	cfg, st := sitetest.Site(t, "imap", testConf+more)
 	srv, err := newServer(cfg, OptionsFrom(cfg), st)
 	if err != nil {
 		t.Fatal(err)

@@ -1,12 +1,6 @@
 package imapserver
 
 import (
-	"fmt"
-	"os"
-	"path/filepath"
-	"strconv"
-	"time"
-
 	"gocyrus/lib/log"
 )
 
@@ -26,19 +20,7 @@ func (s *session) logTraffic() {
 // startTelemetry copies the session into log/USER, where an administrator has
 // made that directory.
 func (s *session) startTelemetry() {
-	if s.srv.opts.LogDir == "" || s.user == "" || filepath.Base(s.user) != s.user {
-		return
+	if f := s.svc.Telemetry(s.srv.opts.LogDir, s.user); f != nil {
+		s.in.StartTelemetry(f)
 	}
-	dir := filepath.Join(s.srv.opts.LogDir, s.user)
-	if fi, err := os.Stat(dir); err != nil || !fi.IsDir() {
-		return
-	}
-	name := s.svc.Service + "-" + strconv.Itoa(os.Getpid()) + "-" + s.svc.ID()
-	f, err := os.OpenFile(filepath.Join(dir, filepath.Base(name)), os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o600)
-	if err != nil {
-		log.Debug("telemetry of %s: %v", s.user, err)
-		return
-	}
-	fmt.Fprintf(f, "---------- %s %s\n\n", s.user, time.Now().Format("Mon Jan _2 15:04:05 2006"))
-	s.in.StartTelemetry(f)
 }

@@ -2,10 +2,6 @@ package mupdateserver
 
 import (
 	"errors"
-	"fmt"
-	"os"
-	"path/filepath"
-	"strconv"
 	"strings"
 	"time"
 
@@ -149,19 +145,7 @@ func oneLine(s string) string {
 // startTelemetry copies the session into log/USER, where an administrator has
 // made that directory.
 func (s *session) startTelemetry() {
-	if filepath.Base(s.user) != s.user {
-		return
+	if f := s.svc.Telemetry(s.srv.opts.LogDir, s.user); f != nil {
+		s.in.StartTelemetry(f)
 	}
-	dir := filepath.Join(s.srv.opts.LogDir, s.user)
-	if fi, err := os.Stat(dir); err != nil || !fi.IsDir() {
-		return
-	}
-	name := filepath.Base(s.svc.Service + "-" + strconv.Itoa(os.Getpid()) + "-" + s.svc.ID())
-	f, err := os.OpenFile(filepath.Join(dir, name), os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o600)
-	if err != nil {
-		log.Debug("telemetry of %s: %v", s.user, err)
-		return
-	}
-	fmt.Fprintf(f, "---------- %s %s\n\n", s.user, time.Now().Format("Mon Jan _2 15:04:05 2006"))
-	s.in.StartTelemetry(f)
 }

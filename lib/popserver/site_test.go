@@ -2,24 +2,19 @@ package popserver
 
 import (
 	"context"
-	"crypto/sha1"
-	"fmt"
 	"net"
-	"path/filepath"
 	"strings"
 	"testing"
 
-	"gocyrus/lib/config"
 	"gocyrus/lib/cyrusdb/kv"
 	"gocyrus/lib/indexfile"
 	"gocyrus/lib/mailbox"
-	"gocyrus/lib/mboxlist"
 	"gocyrus/lib/mboxname"
 	"gocyrus/lib/mboxops"
 	"gocyrus/lib/sasldb"
 	"gocyrus/lib/saslserver"
 	"gocyrus/lib/servertest"
-	"gocyrus/lib/site"
+	"gocyrus/lib/sitetest"
 	"gocyrus/lib/spool"
 	"gocyrus/lib/stage"
 	"gocyrus/lib/transcript"
@@ -27,8 +22,8 @@ import (
 
 // testConf is the configuration of test servers: any password will do, and
 // nobody waits for a failed login.
-const testConf = `configdirectory: %[1]s/conf
-partition-default: %[1]s/spool
+const testConf = `configdirectory: $dir/conf
+partition-default: $dir/spool
 defaultpartition: default
 servername: mail.example.com
 admins: cyrus
@@ -50,25 +45,17 @@ var texts = []string{
 // added to the configuration.
 func testServer(t testing.TB, more string) *Server {
 	t.Helper()
-	dir := t.TempDir()
 	if !strings.Contains(more, "sasl_pwcheck_method") {
 		more += "sasl_pwcheck_method: alwaystrue\n"
 	}
-	cfg, err := config.Parse(strings.NewReader(fmt.Sprintf(testConf, dir)+more), filepath.Join(dir, "imapd.conf"), "pop3")
-	if err != nil {
-		t.Fatal(err)
-	}
-	st, err := site.Open(cfg)
-	if err != nil {
-		t.Fatal(err)
-	}
-	secrets(t, filepath.Join(dir, "conf"), more)
+	cfg, st := sitetest.Site(t, "pop3", testConf+more)
+	secrets(t, cfg.Dir(), more)
 	srv, err := newServer(cfg, OptionsFrom(cfg), st)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		checkSpool(t, st)
+		sitetest.CheckSpool(t, st)
 		srv.Shutdown(context.Background())
 	})
 	srv.opts.Version = "VERSION"
@@ -189,64 +176,4 @@ func secrets(t testing.TB, conf, more string) {
 	if err := store.Close(); err != nil {
 		t.Fatal(err)
 	}
-}
-
-// checkSpool fails the test when a mailbox contradicts itself: records, counts,
-// cache records and message files.
-func checkSpool(t testing.TB, st *site.Site) {
-	t.Helper()
-	var boxes []*mboxlist.Entry
-	err := st.List.Scan("", func(v mboxlist.View) error {
-		e, err := v.Entry()
-		if err == nil && !e.Deleted() && !e.Is(mboxlist.FlagIntermediate) {
-			boxes = append(boxes, e)
-		}
-		return err
-	})
-	if err != nil {
-		t.Error(err)
-	}
-	for _, e := range boxes {
-		m, err := st.Mailboxes.Open(context.Background(), e)
-		if err != nil {
-			t.Errorf("%s: %v", e.Name, err)
-			continue
-		}
-		if err := m.View(context.Background(), func(v *mailbox.View) error { return checkView(m, v) }); err != nil {
-			t.Errorf("%s: %v", e.Name, err)
-		}
-		m.Close()
-	}
-}
-
-func checkView(m *mailbox.Mailbox, v *mailbox.View) error {
-	var live uint32
-	var size uint64
-	for recno := 1; recno <= v.NumRecords(); recno++ {
-		var rec indexfile.Record
-		if err := v.Record(recno, &rec); err != nil {
-			return err
-		}
-		r := v.Raw(recno)
-		if !r.Live() {
-			continue
-		}
-		live++
-		size += uint64(r.Size())
-		if _, err := v.Cache(r); err != nil {
-			return err
-		}
-		msg, err := m.OpenMessage(v, r)
-		if err != nil {
-			return err
-		}
-		if len(msg.Bytes()) != int(r.Size()) || sha1.Sum(msg.Bytes()) != r.GUID() {
-			return fmt.Errorf("uid %d: the file is not the message of the record", r.UID())
-		}
-		msg.Close()
-	}
-	if h := v.Header(); h.Exists != live || h.QuotaUsed != size {
-		return fmt.Errorf("header has %d messages of %d octets, records %d of %d", h.Exists, h.QuotaUsed, live, size)
-	}
-	return nil
 }

@@ -3,13 +3,8 @@ package syncserver
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net"
-	"os"
-	"path/filepath"
-	"strconv"
 	"strings"
-	"time"
 
 	"gocyrus/lib/csync"
 	"gocyrus/lib/log"
@@ -281,20 +276,8 @@ func (s *conn) settle() {
 // startTelemetry copies the session into log/USER, where an administrator has
 // made that directory.
 func (s *conn) startTelemetry() {
-	if s.srv.opts.LogDir == "" || filepath.Base(s.user) != s.user {
-		return
+	if f := s.svc.Telemetry(s.srv.opts.LogDir, s.user); f != nil {
+		s.in.StartTelemetry(f)
+		s.out = s.in.Writer()
 	}
-	dir := filepath.Join(s.srv.opts.LogDir, s.user)
-	if fi, err := os.Stat(dir); err != nil || !fi.IsDir() {
-		return
-	}
-	name := s.svc.Service + "-" + strconv.Itoa(os.Getpid()) + "-" + s.svc.ID()
-	f, err := os.OpenFile(filepath.Join(dir, filepath.Base(name)), os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o600)
-	if err != nil {
-		log.Debug("telemetry of %s: %v", s.user, err)
-		return
-	}
-	fmt.Fprintf(f, "---------- %s %s\n\n", s.user, time.Now().Format("Mon Jan _2 15:04:05 2006"))
-	s.in.StartTelemetry(f)
-	s.out = s.in.Writer()
 }

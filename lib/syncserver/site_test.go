@@ -14,25 +14,24 @@ import (
 	"testing"
 	"time"
 
-	"gocyrus/lib/config"
 	"gocyrus/lib/guid"
 	"gocyrus/lib/recorded"
 	"gocyrus/lib/servertest"
-	"gocyrus/lib/site"
+	"gocyrus/lib/sitetest"
 )
 
 // testConf is the configuration of test servers: any password will do, and
 // nobody waits for a failed login.
-const testConf = `configdirectory: %[1]s/conf
-partition-default: %[1]s/spool
-partition-second: %[1]s/second
+const testConf = `configdirectory: $dir/conf
+partition-default: $dir/spool
+partition-second: $dir/second
 defaultpartition: default
 servername: mail.example.com
 admins: cyrus repl
 sasl_pwcheck_method: alwaystrue
 sasl_mech_list: PLAIN LOGIN
 failedloginpause: 0
-sievedir: %[1]s/sieve
+sievedir: $dir/sieve
 sync_log: no
 index_version: 17
 `
@@ -41,18 +40,10 @@ index_version: 17
 // configuration.
 func testServer(t testing.TB, more string) *Server {
 	t.Helper()
-	dir := t.TempDir()
 	if !strings.Contains(more, "allowplaintext") {
 		more += "allowplaintext: yes\n"
 	}
-	cfg, err := config.Parse(strings.NewReader(fmt.Sprintf(testConf, dir)+more), filepath.Join(dir, "imapd.conf"), "syncserver")
-	if err != nil {
-		t.Fatal(err)
-	}
-	st, err := site.Open(cfg)
-	if err != nil {
-		t.Fatal(err)
-	}
+	cfg, st := sitetest.Site(t, "syncserver", testConf+more)
 	srv, err := NewServer(cfg, OptionsFrom(cfg), st)
 	if err != nil {
 		t.Fatal(err)
