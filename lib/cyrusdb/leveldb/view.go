@@ -18,14 +18,23 @@ import (
 	"gocyrus/lib/lock"
 )
 
-// writeBuffer keeps the journal, which whoever opens must replay, short.
-const writeBuffer = 1 << 20
+const (
+	// writeBuffer keeps the journal, which whoever opens must replay, short.
+	writeBuffer = 1 << 20
+	// readBuffer is what a reader's buffer for the journal begins with; it grows
+	// with what is in there.
+	readBuffer = 16 << 10
+)
 
 func options(readOnly bool) *opt.Options {
+	buffer := writeBuffer
+	if readOnly {
+		buffer = readBuffer
+	}
 	return &opt.Options{
 		ReadOnly:               readOnly,
 		ErrorIfMissing:         readOnly,
-		WriteBuffer:            writeBuffer,
+		WriteBuffer:            buffer,
 		BlockCacheCapacity:     4 << 20,
 		OpenFilesCacheCapacity: 64,
 		Filter:                 filter.NewBloomFilter(10),
