@@ -82,6 +82,13 @@ type Message struct {
 	Limited bool
 }
 
+// Detach makes the message independent of the octets that it was parsed from.
+func (m *Message) Detach() {
+	for _, f := range []*[]byte{&m.Date, &m.Subject, &m.MessageID, &m.InReplyTo, &m.References, &m.ReceivedDate, &m.InternalDate} {
+		*f = bytes.Clone(*f)
+	}
+}
+
 // parsers are reused: a parser's buffers grow to the size of the structures of
 // a typical message and stay there.
 var parsers = sync.Pool{New: func() any { return new(parser) }}

@@ -105,6 +105,7 @@ type File struct {
 	size   int64     // octets in the file
 	err    error
 	done   bool
+	parked bool // the file is closed, and is there
 }
 
 // filter checks and normalises: next appends to dst what is stored for src, end
@@ -272,27 +273,55 @@ func (f *File) Bytes() []byte { return f.data }
 // Sync makes the octets of the file durable, not its name: it will be linked
 // under another.
 func (f *File) Sync() error {
-	if f.file == nil {
+	switch {
+	case f.parked:
+		file, err := os.Open(f.name)
+		if err != nil {
+			return err
+		}
+		return errors.Join(file.Sync(), file.Close())
+	case f.file == nil:
 		return nil
 	}
 	return f.file.Sync()
 }
 
-// Close removes the file. Links made of it stay.
-func (f *File) Close() error {
-	var errs [3]error
-	if f.mapped {
-		errs[0] = os.NewSyscallError("munmap", unix.Munmap(f.data))
+// Park gives back what a message that is complete holds: its memory, and the open
+// file. It is for who has many before the first is stored. Bytes are no more; m, which
+// Finish returned, keeps what it has of them.
+func (f *File) Park(m *message.Message) error {
+	if !f.done || f.parked || f.file == nil {
+		return f.err
 	}
-	if f.file != nil {
-		errs[1] = f.file.Close()
-		errs[2] = os.Remove(f.name)
+	m.Detach()
+	err := errors.Join(f.release(), f.file.Close())
+	f.file, f.parked = nil, true
+	return err
+}
+
+// release gives the memory back.
+func (f *File) release() (err error) {
+	if f.mapped {
+		err = os.NewSyscallError("munmap", unix.Munmap(f.data))
 	}
 	if f.buf != nil && cap(f.buf) <= defaultMemory+flushSize {
 		b := f.buf[:0]
 		buffers.Put(&b)
 	}
-	f.buf, f.data, f.mapped, f.file = nil, nil, false, nil
+	f.buf, f.data, f.mapped = nil, nil, false
+	return err
+}
+
+// Close removes the file. Links made of it stay.
+func (f *File) Close() error {
+	errs := [3]error{f.release()}
+	if f.file != nil {
+		errs[1] = f.file.Close()
+	}
+	if f.file != nil || f.parked {
+		errs[2] = os.Remove(f.name)
+	}
+	f.file, f.parked = nil, false
 	if f.err == nil {
 		f.err = os.ErrClosed
 	}

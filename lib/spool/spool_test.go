@@ -336,3 +336,47 @@ func BenchmarkLMTPFilter(b *testing.B) {
 		}
 	}
 }
+
+// TestPark: a message whose file is closed is stored as any other, small or large.
+func TestPark(t *testing.T) {
+	for _, size := range []int{10, 200000} {
+		opts := options()
+		opts.Memory = 1000
+		in := "Subject: parked\r\nDate: Tue, 24 Nov 2026 10:00:00 +0000\r\n\r\n" + strings.Repeat("x", size) + "\r\n"
+		f := New(filepath.Join(t.TempDir(), "stage."), Append, opts)
+		if _, err := f.Write([]byte(in)); err != nil {
+			t.Fatal(err)
+		}
+		m, err := f.Finish()
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := sha1.Sum([]byte(in))
+		for range 2 { // the second time there is nothing to do
+			if err := f.Park(m); err != nil {
+				t.Fatal(err)
+			}
+		}
+		// What was given back is used by another.
+		other := New(filepath.Join(t.TempDir(), "stage."), Append, opts)
+		if _, err := other.Write(bytes.Repeat([]byte("Y: y\r\n"), size/6+20)); err != nil {
+			t.Fatal(err)
+		}
+		defer other.Close()
+		if m.GUID != want || string(m.Subject) != "parked" || string(m.Date) != "Tue, 24 Nov 2026 10:00:00 +0000" {
+			t.Errorf("%d octets: %x, %q, %q", size, m.GUID, m.Subject, m.Date)
+		}
+		if err := f.Sync(); err != nil {
+			t.Error(err)
+		}
+		if b, err := os.ReadFile(f.Name()); err != nil || string(b) != in {
+			t.Errorf("%d octets: the file has %d, %v", size, len(b), err)
+		}
+		if err := f.Close(); err != nil {
+			t.Error(err)
+		}
+		if _, err := os.Stat(f.Name()); !os.IsNotExist(err) {
+			t.Errorf("%d octets: the file stays: %v", size, err)
+		}
+	}
+}
