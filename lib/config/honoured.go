@@ -34,6 +34,8 @@ autocreate_subscribe_sharedfolders_all
 autocreate_users
 boundary_limit
 chatty
+client_bind
+client_bind_name
 client_timeout
 configdirectory
 conversations
@@ -102,6 +104,14 @@ munge8bit
 mupdate_authname
 mupdate_config
 mupdate_connections_max
+mupdate_etcd_ca_file
+mupdate_etcd_client_cert
+mupdate_etcd_client_key
+mupdate_etcd_password
+mupdate_etcd_prefix
+mupdate_etcd_servers
+mupdate_etcd_timeout
+mupdate_etcd_username
 mupdate_password
 mupdate_port
 mupdate_realm

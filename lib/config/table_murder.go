@@ -8,7 +8,7 @@ var murderOptions = []Option{
 		Help: "authentication id towards the mupdate master"},
 	{Name: "mupdate_config", Type: Enum, Default: "standard", Since: "2.3.17", Changed: "2.3.17",
 		Allowed: words("standard unified replicated"),
-		Help:    "topology of the murder"},
+		Help:    "topology of the murder; programs do not start with replicated"},
 	{Name: "mupdate_connections_max", Type: Int, Default: "128", Since: "2.3.17", Changed: "2.3.17",
 		Help: "connections a mupdate process accepts before BYE"},
 	{Name: "mupdate_password", Type: String, Null: true, Since: "2.3.17", Changed: "2.3.17",
