@@ -62,6 +62,7 @@ type Options struct {
 	TLS     *tls.Config   // for STARTTLS and TLS from the start
 	Wrapped bool          // TLS from the first octet
 	Trace   Tracer        // may be nil
+	Bind    string        // see BindName
 	Hello   string        // our name in LHLO and EHLO; empty for that of the test programs
 }
 
@@ -72,8 +73,7 @@ func Dial(ctx context.Context, p *Protocol, addr string, o Options) (*Conn, erro
 	if strings.HasPrefix(addr, "/") {
 		network = "unix"
 	}
-	d := net.Dialer{Timeout: o.Timeout}
-	nc, err := d.DialContext(ctx, network, addr)
+	nc, err := DialFrom(ctx, o.Bind, network, addr, o.Timeout)
 	if err != nil {
 		return nil, err
 	}

@@ -20,6 +20,7 @@ type Options struct {
 	Addr    string // as ParseAddress reads it
 	Port    string // where Addr has none: number or service; empty for csync, and for imap in its attempt
 	TryIMAP bool   // try IMAP first
+	IMAP    bool   // by IMAP alone
 	Cred    saslclient.Credentials
 	Mechs   []string    // the mechanisms to use of those offered; nil is all
 	TLS     *tls.Config // nil: no TLS
@@ -33,7 +34,8 @@ type Options struct {
 	Trace          io.Writer     // hears all that is said once we are logged in; may be nil
 	Log            func(string)  // hears what an administrator might want to know; may be nil
 
-	DialContext func(ctx context.Context, network, addr string) (net.Conn, error) // nil: net.Dialer's
+	Bind        string                                                            // see backend.BindName
+	DialContext func(ctx context.Context, network, addr string) (net.Conn, error) // nil: backend.DialFrom's
 }
 
 func (o Options) prepared() Options {
@@ -44,8 +46,9 @@ func (o Options) prepared() Options {
 		o.Log = func(string) {}
 	}
 	if o.DialContext == nil {
-		d := &net.Dialer{Timeout: o.ConnectTimeout}
-		o.DialContext = d.DialContext
+		o.DialContext = func(ctx context.Context, network, addr string) (net.Conn, error) {
+			return backend.DialFrom(ctx, o.Bind, network, addr, o.ConnectTimeout)
+		}
 	}
 	literal := o.Limits.Literal
 	o.Limits = o.Limits.orDefault()
@@ -55,8 +58,8 @@ func (o Options) prepared() Options {
 	return o
 }
 
-// errNoReplication is an IMAP server that replicates nothing.
-var errNoReplication = errors.New("no X-REPLICATION")
+// ErrNoReplication is an IMAP server that replicates nothing.
+var ErrNoReplication = errors.New("no X-REPLICATION")
 
 // Dial connects, by IMAP where that is to be tried and the server replicates over
 // it, else by csync, logs in, compresses where that is offered, and agrees on
@@ -68,10 +71,13 @@ func Dial(ctx context.Context, o Options) (*Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	if o.TryIMAP {
+	if o.TryIMAP || o.IMAP {
 		c, err := connect(ctx, o, a, backend.IMAP)
 		if err == nil {
 			return c.ready(ctx)
+		}
+		if o.IMAP {
+			return nil, fmt.Errorf("%s: %w", o.Addr, err)
 		}
 		o.Log(fmt.Sprintf("no replication over IMAP at %s: %v", o.Addr, err))
 		if ctx.Err() != nil {
@@ -151,7 +157,7 @@ func (c *Client) afterIMAPLogin() error {
 	}
 	if !c.conn.Caps.Has("X-REPLICATION") {
 		c.conn.SayLogout()
-		return errNoReplication
+		return ErrNoReplication
 	}
 	return nil
 }

@@ -15,11 +15,15 @@ type Options struct {
 	// that have. It takes part in a standard murder (mupdate_server) and lets nobody act
 	// for others (proxyservers).
 	Frontend bool
+	// Unified: every server of the murder is a frontend and a backend in one.
+	Unified bool
+	Self    string // servername: what records of others call this server
 
 	AuthName string // proxy_authname
 	Realm    string // proxy_realm
 	Timeout  time.Duration
-	Compress bool // proxy_compress
+	Bind     string // client_bind_name, by client_bind; "" for what the system chooses
+	Compress bool   // proxy_compress
 	TLS      tlsconf.Options
 
 	Servers   []string // serverlist: for new mailboxes
@@ -58,9 +62,12 @@ const leastTimeout = 3 * time.Second
 func OptionsFrom(cfg *config.Config) *Options {
 	o := &Options{
 		Frontend:       cfg.IsSet("mupdate_server") && cfg.Enum("mupdate_config") == "standard" && !cfg.IsSet("proxyservers"),
+		Unified:        cfg.IsSet("mupdate_server") && cfg.Enum("mupdate_config") == "unified",
+		Self:           backend.ServerName(cfg),
 		AuthName:       cfg.Str("proxy_authname"),
 		Realm:          cfg.Str("proxy_realm"),
 		Timeout:        max(cfg.Duration("client_timeout"), leastTimeout),
+		Bind:           backend.BindName(cfg),
 		Compress:       cfg.Bool("proxy_compress"),
 		TLS:            tlsconf.OptionsFrom(cfg),
 		Servers:        servers(cfg.Str("serverlist")),
@@ -75,6 +82,9 @@ func OptionsFrom(cfg *config.Config) *Options {
 	}
 	return o
 }
+
+// Proxies says whether sessions of this server go on at others.
+func (o *Options) Proxies() bool { return o.Frontend || o.Unified }
 
 func servers(list string) []string {
 	return strings.FieldsFunc(list, func(r rune) bool { return r == ' ' || r == '\t' || r == ',' })

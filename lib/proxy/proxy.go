@@ -7,6 +7,7 @@ package proxy
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
@@ -86,12 +87,12 @@ func (o *Options) dial(ctx context.Context, p *backend.Protocol, server, authzid
 	// A server that drips octets holds nobody up for longer than a few waits.
 	ctx, cancel := context.WithTimeout(ctx, loginWaits*o.Timeout)
 	defer cancel()
-	c, err := backend.Dial(ctx, p, a.dial, backend.Options{Timeout: o.Timeout, TLS: conf, Wrapped: a.wrapped, Hello: hello})
+	c, err := backend.Dial(ctx, p, a.dial, backend.Options{Timeout: o.Timeout, TLS: conf, Wrapped: a.wrapped, Bind: o.Bind, Hello: hello})
 	if err != nil {
 		return nil, err
 	}
 	stop := context.AfterFunc(ctx, func() { c.Close() })
-	if !a.noAuth || p != backend.LMTP {
+	if !a.noAuth && !trusts(p, c, conf) || p != backend.LMTP {
 		err = o.login(ctx, c, a.host, authzid, len(conf.Certificates) > 0)
 	}
 	if err == nil && o.Compress && p.Compresses() && c.Caps.Has("COMPRESS") {
@@ -105,6 +106,13 @@ func (o *Options) dial(ctx context.Context, p *backend.Protocol, server, authzid
 		return nil, err
 	}
 	return c, c.NetConn().SetDeadline(time.Time{})
+}
+
+// trusts says whether a server of LMTP takes mail from whoever reaches it (lmtpd -a): it
+// offers EXTERNAL alone, which says that everybody is known by the connection. Who has a
+// certificate can use that in earnest.
+func trusts(p *backend.Protocol, c *backend.Conn, conf *tls.Config) bool {
+	return p == backend.LMTP && len(conf.Certificates) == 0 && len(c.Caps.Mechs) == 1 && strings.EqualFold(c.Caps.Mechs[0], "EXTERNAL")
 }
 
 // loginWaits is how many waits connecting and logging in may take together.
