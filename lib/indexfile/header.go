@@ -62,6 +62,7 @@ const (
 	OptSharedSeen  Options = 1 << 2
 	OptDupDeliver  Options = 1 << 3
 	OptAlarms      Options = 1 << 4
+	OptFrozen      Options = 1 << 28 // ours: all of the mailbox is on another server, and nobody uses this one
 	OptNeedsUnlink Options = 1 << 29 // some record's file is still to be removed
 	OptNeedsRepack Options = 1 << 30
 	OptDeleted     Options = 1 << 31 // the mailbox is going away

@@ -242,7 +242,7 @@ func lost(err error) bool {
 
 // local says whether a mailbox has files here.
 func local(e *mboxlist.Entry) bool {
-	return !e.Deleted() && !e.Is(mboxlist.FlagRemote) && !e.Is(mboxlist.FlagReserved) && !e.Is(mboxlist.FlagIntermediate)
+	return !e.Deleted() && (!e.Is(mboxlist.FlagRemote) || e.Incoming()) && !e.Is(mboxlist.FlagReserved) && !e.Is(mboxlist.FlagIntermediate)
 }
 
 // settle is underRoot for a mailbox that somebody may be renaming: its entry is

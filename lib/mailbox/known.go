@@ -35,6 +35,9 @@ func (m *Mailbox) Known() (h indexfile.Header, ok bool) {
 			return h, false
 		}
 	}
+	if m.hdr.Options&indexfile.OptFrozen != 0 {
+		return h, false
+	}
 	m.used.Store(m.store.uses.Add(1))
 	return m.hdr, true
 }

@@ -211,6 +211,11 @@ func (m *Mailbox) lockIndex(ctx context.Context, mode lock.Mode) error {
 	defer func() { <-m.turn }()
 	m.used.Store(m.store.uses.Add(1))
 	if m.readers > 0 {
+		// Those who are in it have read what is known.
+		if err := m.shut(ctx); err != nil {
+			m.gate.unlock(mode)
+			return err
+		}
 		m.readers++
 		return nil
 	}
@@ -241,6 +246,9 @@ func (m *Mailbox) lockFile(ctx context.Context, mode lock.Mode) error {
 			}
 			if errors.Is(err, errDirty) {
 				err = m.recover(ctx, mode, size)
+			}
+			if err == nil {
+				err = m.shut(ctx)
 			}
 			if err == nil {
 				return nil

@@ -61,11 +61,14 @@ func (m *Mailbox) charge(ctx context.Context) error {
 }
 
 // setDeleted sets or clears the mark of a mailbox that is going away.
-func (m *Mailbox) setDeleted(on bool) error {
+func (m *Mailbox) setDeleted(on bool) error { return m.setOption(indexfile.OptDeleted, on) }
+
+// setOption sets or clears an option in the header, durably, and nothing else.
+func (m *Mailbox) setOption(option indexfile.Options, on bool) error {
 	h := m.hdr
-	h.Options &^= indexfile.OptDeleted
+	h.Options &^= option
 	if on {
-		h.Options |= indexfile.OptDeleted
+		h.Options |= option
 	}
 	if !indexfile.Writable(h.Version) {
 		return nil
