@@ -6,7 +6,6 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
-	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -29,40 +28,51 @@ type Client struct {
 	w     *bufio.Writer
 	strip bool
 
+	server string // which of them it is
+	opts   Options
+
 	mu   sync.Mutex
 	tags int
 	buf  []byte
 	err  error // why it is unusable
 }
 
-// Connect connects to the first of the servers that answers, and logs in.
-func Connect(ctx context.Context, o Options) (*Client, error) {
-	if !o.Enabled() {
-		return nil, ErrNoServer
-	}
-	var errs []error
-	for _, server := range o.Servers {
-		c, err := connect(ctx, o, server)
-		if err == nil {
-			return c, nil
+// connect connects to a server and logs in. One that is not ready yet is asked
+// again, as long as the time for it lasts.
+func connect(ctx context.Context, o Options, server string) (*Client, error) {
+	until := time.Now().Add(o.Timeout)
+	for pause := firstPause; ; pause = min(2*pause, time.Second) {
+		c, err := connectOnce(ctx, o, server)
+		if !errors.Is(err, errNotReady) || time.Now().Add(pause).After(until) {
+			return c, err
 		}
-		errs = append(errs, fmt.Errorf("mupdate server %s: %w", server, err))
-		if ctx.Err() != nil {
-			break
+		select {
+		case <-time.After(pause):
+		case <-ctx.Done():
+			return nil, err
 		}
 	}
-	return nil, errors.Join(errs...)
 }
 
-func connect(ctx context.Context, o Options, server string) (*Client, error) {
+// firstPause is how long to wait for a server that is not ready; then twice that,
+// and so on.
+const firstPause = 50 * time.Millisecond
+
+// errNotReady is the error of a server that offers no way to log in.
+//
+// QUIRK: a Cyrus master that has just started has been seen to say "* AUTH" and
+// no mechanism, and a moment later all of them.
+var errNotReady = errors.New("not ready")
+
+func connectOnce(ctx context.Context, o Options, server string) (*Client, error) {
 	addr, wrapped := o.address(server)
 	conf, err := tlsconf.Client(o.TLS, host(addr))
 	if err != nil {
 		return nil, err
 	}
-	c := &Client{strip: o.StripHost}
+	c := &Client{strip: o.StripHost, server: server, opts: o}
 	c.conn, err = backend.Dial(ctx, backend.MUPDATE, addr, backend.Options{
-		Timeout: o.Timeout, TLS: conf, Wrapped: wrapped,
+		Timeout: o.Timeout, TLS: conf, Wrapped: wrapped, Bind: o.Bind,
 	})
 	if err != nil {
 		return nil, err
@@ -81,6 +91,13 @@ func connect(ctx context.Context, o Options, server string) (*Client, error) {
 	return c, nil
 }
 
+// Server is which of the servers of Options it is.
+func (c *Client) Server() string { return c.server }
+
+// Blame has the next who connects try another server first. A client whose
+// connection breaks does so by itself.
+func (c *Client) Blame() { c.opts.memory.blame(c.server, c.opts.Servers) }
+
 // Banner is the line by which the server introduced itself.
 func (c *Client) Banner() string { return c.conn.Greeting }
 
@@ -95,6 +112,9 @@ func (c *Client) login(ctx context.Context, o Options, conf *tls.Config) error {
 		}
 	}
 	client, err := saslclient.New(c.mechs(o.Mechs), o.Cred, c.saslConn(conf))
+	if err != nil && len(c.conn.Caps.Mechs) == 0 {
+		return fmt.Errorf("%w: %w", errNotReady, err)
+	}
 	if err != nil {
 		return err
 	}
@@ -135,7 +155,7 @@ func (c *Client) lateCaps(limit time.Duration) error {
 		}
 		b, err := c.conn.Reader().ReadSlice('\n')
 		if err != nil {
-			return fmt.Errorf("greeting without AUTH: %w", err)
+			return fmt.Errorf("%w: greeting without AUTH: %w", errNotReady, err)
 		}
 		word, rest, _ := strings.Cut(strings.TrimSpace(strings.TrimPrefix(string(b), "* ")), " ")
 		word = strings.ToUpper(word)
@@ -171,10 +191,10 @@ func (c *Client) command(ctx context.Context, each func(Entry), name string, arg
 	})
 }
 
-// tag is the next one. Real clients count from X0.
+// tag is the next one.
 func (c *Client) tag() string {
 	c.tags++
-	return "X" + strconv.Itoa(c.tags-1)
+	return tagged(c.tags - 1)
 }
 
 func (c *Client) send(b []byte) error {
@@ -204,6 +224,10 @@ func (c *Client) guard(ctx context.Context, dialogue func() error) error {
 	var refused *Refusal
 	if err != nil && !errors.As(err, &refused) {
 		c.err = &ConnError{err}
+		// Who has given up knows nothing of the server; a limit of time does.
+		if !errors.Is(err, context.Canceled) {
+			c.Blame()
+		}
 		return c.err
 	}
 	return err
@@ -226,6 +250,8 @@ func (c *Client) answer(tag string, each func(Entry)) error {
 		case a.Kind == Other:
 		case a.Tag != tag:
 			return fmt.Errorf("%w: answer %q to %q: %s", ErrProtocol, a.Tag, tag, a.Text)
+		case a.Kind == NO && a.Text == ErrAway.Error():
+			return ErrAway
 		case a.Kind != OK:
 			return &Refusal{a.Kind, a.Text}
 		default:

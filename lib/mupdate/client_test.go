@@ -20,6 +20,7 @@ import (
 // and drops the connection.
 type fragile struct {
 	greeting string
+	early    []string                                // greetings of the first who connect, who are then sent away
 	extra    func(name string, args []string) string // an answer instead
 
 	mu      sync.Mutex
@@ -66,6 +67,11 @@ func (m *fragile) serve(c net.Conn) {
 	defer c.Close()
 	m.mu.Lock()
 	m.conns++
+	if n := m.conns - 1; n < len(m.early) {
+		fmt.Fprint(c, m.early[n])
+		m.mu.Unlock()
+		return
+	}
 	m.mu.Unlock()
 	fmt.Fprint(c, m.greeting)
 	r := NewReader(bufio.NewReader(c), testLimits, nil)
@@ -217,7 +223,7 @@ func TestActivateAll(t *testing.T) {
 	}
 	defer c.Close()
 	var all []Entry
-	for i := range 3*window + 1 {
+	for i := range piece*(window+2) + 1 { // more than is under way at once
 		all = append(all, Entry{Active, mboxname.Name(fmt.Sprintf("user.%d", i)), "be1!default", ""})
 	}
 	all[9].Location = "a!b!c"
@@ -237,6 +243,46 @@ func TestActivateAll(t *testing.T) {
 	})
 	if err != nil || next != len(all) || len(m.has) != len(all)-2 {
 		t.Errorf("%d told, %d stored: %v", next, len(m.has), err)
+	}
+}
+
+// TestActivateAllLost: a master that goes away in the middle, and a caller who does.
+func TestActivateAllLost(t *testing.T) {
+	all := make([]Entry, 3*piece*window)
+	for i := range all {
+		all[i] = Entry{Active, mboxname.Name(fmt.Sprintf("user.%d", i)), "be1!default", ""}
+	}
+	for name, tc := range map[string]struct {
+		extra func(gone func()) string
+		want  error
+	}{
+		"master": {func(func()) string { return "* BYE \"Server Unable\"\r\n" }, ErrBye},
+		"caller": {func(gone func()) string { gone(); return "" }, context.Canceled},
+	} {
+		ctx, gone := context.WithCancel(t.Context())
+		n := 0
+		m := &fragile{extra: func(name string, _ []string) string {
+			if name == "ACTIVATE" {
+				if n++; n == piece*window {
+					return tc.extra(gone)
+				}
+			}
+			return ""
+		}}
+		c, err := Connect(t.Context(), m.start(t))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer c.Close()
+		told := 0
+		var lost *ConnError
+		if err := c.ActivateAll(ctx, all, func(Entry, error) { told++ }); !errors.Is(err, tc.want) || !errors.As(err, &lost) {
+			t.Errorf("%s: %v, want %v", name, err, tc.want)
+		}
+		if told >= len(all) {
+			t.Errorf("%s: all were told", name)
+		}
+		gone()
 	}
 }
 
@@ -269,6 +315,25 @@ func TestGreetings(t *testing.T) {
 			t.Errorf("%s: %v", tc.name, err)
 		}
 		c.Close()
+	}
+}
+
+// TestNotReady: a master that has just started, and offers nothing to log in with, is
+// asked again.
+func TestNotReady(t *testing.T) {
+	for name, early := range map[string]string{
+		"no mechanism": strings.Replace(cyrusGreeting, ` "PLAIN"`, "", 1),
+		"no AUTH":      strings.Replace(cyrusGreeting, "* AUTH \"PLAIN\"\r\n", "", 1) + "* BYE \"not now\"\r\n",
+	} {
+		m := &fragile{early: []string{early, early}}
+		c, err := Connect(t.Context(), m.start(t))
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		if c.Close(); m.conns != 3 {
+			t.Errorf("%s: %d connections", name, m.conns)
+		}
 	}
 }
 

@@ -32,6 +32,9 @@ var (
 	ErrNotActive = errors.New("mailbox not currently active")
 	// ErrLocation is the error of a location that cannot be announced.
 	ErrLocation = errors.New("bad location")
+	// ErrAway is the error of a master that has lost the list it shares with
+	// others. Another one may have it.
+	ErrAway = errors.New("mailbox list is out of reach")
 	// ErrRefused is the error of any other answer than OK.
 	ErrRefused = errors.New("refused by the mupdate server")
 	// ErrProtocol is the error of an answer that cannot be read.

@@ -15,16 +15,19 @@ import (
 
 // Options are what imapd.conf says of the way to the master.
 type Options struct {
-	Servers    []string // mupdate_server: host[:port][/tls], tried in turn
+	Servers    []string // mupdate_server: host[:port][/tls]
 	Port       string   // where none of them says: mupdate of the services database, else mupdate_port
 	Cred       saslclient.Credentials
 	Mechs      []string      // force_sasl_client_mech; nil for what the master offers
 	Timeout    time.Duration // client_timeout: for connecting and logging in
+	Bind       string        // client_bind_name, by client_bind
 	TLS        tlsconf.Options
 	StripHost  bool          // mupdate_config is replicated: locations are partitions
 	RetryDelay time.Duration // mupdate_retry_delay: of a slave
 	KickSocket string        // where the slave of this machine listens
 	Kicks      bool          // there is such a slave to kick
+
+	memory *memory // of which master is good
 }
 
 // OptionsFrom reads the settings. Several masters are an addition of ours.
@@ -39,10 +42,12 @@ func OptionsFrom(cfg *config.Config) Options {
 			Realm:    cfg.Str("mupdate_realm"),
 		},
 		Timeout:    cfg.Duration("client_timeout"),
+		Bind:       backend.BindName(cfg),
 		TLS:        tlsconf.OptionsFrom(cfg),
 		StripHost:  cfg.Enum("mupdate_config") == "replicated",
 		RetryDelay: time.Duration(cfg.Int("mupdate_retry_delay")) * time.Second,
 		KickSocket: KickSocket(cfg.Dir()),
+		memory:     &memory{},
 	}
 	if mechs := strings.Fields(cfg.Str("force_sasl_client_mech")); len(mechs) > 0 {
 		o.Mechs = mechs

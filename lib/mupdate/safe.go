@@ -75,59 +75,13 @@ func (c *Client) location(location string) (string, error) {
 	return location, nil
 }
 
-// window is how many commands are under way at once. Their answers are short and
-// fit into any socket's buffer, so that neither side waits for the other.
-const window = 64
-
-// ActivateAll activates many mailboxes without waiting for each. report is told
-// how each went, in order; an error that ends the connection is returned.
-func (c *Client) ActivateAll(ctx context.Context, entries []Entry, report func(Entry, error)) error {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	for len(entries) > 0 {
-		n := min(len(entries), window)
-		if err := c.guard(ctx, func() error { return c.activate(entries[:n], report) }); err != nil {
-			return err
-		}
-		entries = entries[n:]
-	}
-	return nil
-}
-
-func (c *Client) activate(entries []Entry, report func(Entry, error)) error {
-	b := c.buf[:0]
-	tags := make([]string, len(entries)) // empty where nothing was sent
-	bad := make([]error, len(entries))
-	for i, e := range entries {
-		location, err := c.location(e.Location)
-		if err != nil {
-			bad[i] = err
-			continue
-		}
-		tags[i] = c.tag()
-		b = AppendCommand(b, tags[i], "ACTIVATE", string(e.Name), location, e.ACL)
-	}
-	if err := c.send(b); err != nil {
-		return err
-	}
-	for i, e := range entries {
-		err := bad[i]
-		if tags[i] != "" {
-			err = c.answer(tags[i], nil)
-			var refused *Refusal
-			if err != nil && !errors.As(err, &refused) {
-				return err
-			}
-		}
-		report(e, err)
-	}
-	return nil
-}
-
 // Do connects, runs fn and takes leave. When the connection breaks, for a master
 // that is restarted says nothing to anybody, fn is run once more on another one:
 // it is to be such that doing it twice is as doing it once.
 func Do(ctx context.Context, o Options, fn func(*Client) error) error {
+	if o.memory == nil {
+		o.memory = &memory{}
+	}
 	for again := true; ; again = false {
 		c, err := Connect(ctx, o)
 		if err != nil {

@@ -58,6 +58,7 @@ func (s *Stream) Next() (Event, error) {
 		case BYE:
 			return Event{}, &ConnError{fmt.Errorf("%w: %s", ErrBye, a.Text)}
 		case NO, BAD:
+			// Also a master that has lost its list.
 			return Event{}, &Refusal{a.Kind, a.Text}
 		}
 	}
