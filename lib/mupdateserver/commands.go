@@ -131,7 +131,7 @@ func (s *session) logout([]string) error {
 // and answered when it is committed; what was pipelined shares a commit.
 func change(o op) func(*session, []string) error {
 	return func(s *session, args []string) error {
-		r := &request{op: o, entry: mupdate.Entry{Name: mboxname.Name(args[0])}, who: s.user}
+		r := &request{op: o, entry: mupdate.Entry{Name: mboxname.Name(args[0])}, who: s.user, life: s.life}
 		if len(args) > 1 {
 			r.entry.Location = args[1]
 		}
@@ -143,10 +143,11 @@ func change(o op) func(*session, []string) error {
 			s.reply("BAD", "Badly formed arguments")
 			return nil
 		}
-		s.srv.table.submit(r)
+		s.srv.submit(r)
 		s.pending, s.octets = append(s.pending, pending{s.tag, r}), s.octets+r.size()
 		if len(s.pending) >= maxPending || s.octets > maxPendingOctets {
-			s.settle()
+			// The other half is on its way meanwhile.
+			s.settleSome((len(s.pending) + 1) / 2)
 		}
 		return nil
 	}
@@ -154,13 +155,16 @@ func change(o op) func(*session, []string) error {
 
 // find is FIND. A name that is not there is no error.
 func (s *session) find(args []string) error {
+	if err := s.srv.fresh(s.ctx); err != nil {
+		return s.away(err)
+	}
 	rec, err := s.srv.list.Lookup(mboxname.Name(args[0]))
 	switch {
 	case errors.Is(err, mboxlist.ErrNotFound):
 	case err != nil:
 		return s.broken(err)
 	case !rec.Deleted() && !rec.Is(mboxlist.FlagIntermediate):
-		e := entryOf(rec)
+		e := entryAt(rec, s.srv.table.self)
 		b := append(append(s.in.Scratch(), s.tag...), ' ')
 		_ = s.in.Commit(mupdate.AppendEntry(b, &e))
 	}
@@ -170,6 +174,9 @@ func (s *session) find(args []string) error {
 
 // listAll is LIST, of all locations that begin with the argument.
 func (s *session) listAll(args []string) error {
+	if err := s.srv.fresh(s.ctx); err != nil {
+		return s.away(err)
+	}
 	prefix := ""
 	if len(args) > 0 {
 		prefix = args[0]
@@ -183,11 +190,24 @@ func (s *session) listAll(args []string) error {
 	return nil
 }
 
+// away answers a command that needs the list in etcd, which cannot be had: to say
+// what may be out of date is worse than to say nothing.
+func (s *session) away(err error) error {
+	if !errors.Is(err, mupdate.ErrAway) {
+		return err
+	}
+	s.reply("NO", mupdate.ErrAway.Error())
+	return nil
+}
+
 // noop is NOOP: on a stream, all that the master knows is told first.
 func (s *session) noop([]string) error {
 	if s.stream != nil {
 		if s.srv.slave != nil {
 			s.srv.slave.sync(s.ctx)
+		}
+		if err := s.srv.fresh(s.ctx); err != nil {
+			return s.away(err)
 		}
 		s.srv.table.look()
 		if err := s.tellUpdates(); err != nil {

@@ -13,12 +13,12 @@ import (
 // dump writes a line about every mailbox that want wants, in the order of the
 // list's keys: that of the hierarchy, which Cyrus's readers rely on.
 func (s *session) dump(tag string, want func(where []byte, r *mboxlist.Remote) bool) error {
-	sc := scanner{list: s.srv.list}
+	sc := scanner{list: s.srv.list, self: s.srv.table.self}
 	var where, piece []byte
 	for !sc.done {
 		piece = piece[:0]
 		err := sc.piece(func(dbname []byte, r *mboxlist.Remote) error {
-			where = location(where[:0], r)
+			where = sc.location(where[:0], r)
 			if !want(where, r) {
 				return nil
 			}
@@ -60,6 +60,9 @@ func appendLiteral(b, s []byte) []byte {
 // update is UPDATE: the session becomes a stream, of all mailboxes or of those
 // of some servers.
 func (s *session) update(hosts []string) error {
+	if err := s.srv.fresh(s.ctx); err != nil {
+		return s.away(err)
+	}
 	st := &stream{wake: s.in.Interrupt, cut: func() { _ = s.in.Socket().Close() }}
 	if len(hosts) > 0 {
 		st.hosts = map[string]struct{}{}

@@ -43,9 +43,9 @@ func mark(e *mupdate.Entry) told {
 func (t *table) tell(n news) {
 	if t.snapshot != nil {
 		if n.entry.State == mupdate.Absent {
-			delete(t.snapshot, n.entry.Name)
+			t.snapshot.remove(n.entry.Name)
 		} else {
-			t.snapshot[n.entry.Name] = mark(&n.entry)
+			t.snapshot.set(n.entry.Name, mark(&n.entry))
 		}
 	}
 	t.changes.publish(n.from, &n.entry)
@@ -55,19 +55,17 @@ func (t *table) tell(n news) {
 func (t *table) open(s *stream) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	t.catchUp()
 	if t.snapshot == nil {
-		t.gen = t.list.Generation()
-		snapshot := map[mboxname.Name]told{}
-		err := each(t.list, func(e mupdate.Entry) error {
-			snapshot[e.Name] = mark(&e)
+		snapshot := newBook()
+		err := eachAt(t.list, t.self, func(e mupdate.Entry) error {
+			snapshot.add(e.Name.DB(), mark(&e))
 			return nil
 		})
 		if err != nil {
 			return err
 		}
 		t.snapshot = snapshot
-	} else {
-		t.catchUp()
 	}
 	t.changes.add(s)
 	return nil
@@ -92,6 +90,11 @@ func (t *table) look() {
 // catchUp is look for a caller who holds mu.
 func (t *table) catchUp() {
 	gen := t.list.Generation()
+	if gen != t.gen && t.strayed != nil {
+		t.strayed() // a mirror tells only what is right
+		t.gen = gen
+		return
+	}
 	if gen == t.gen || t.snapshot == nil {
 		t.gen = gen
 		return
@@ -103,12 +106,19 @@ func (t *table) catchUp() {
 	t.gen = gen
 }
 
+// settled is the generation of the list, where all of it was made here.
+func (t *table) settled() (gen uint64, ok bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.gen, t.gen == t.list.Generation()
+}
+
 // compare tells the differences between the list and what was told.
 func (t *table) compare() error {
-	seen := make(map[mboxname.Name]struct{}, len(t.snapshot))
-	err := each(t.list, func(e mupdate.Entry) error {
-		seen[e.Name] = struct{}{}
-		was, ok := t.snapshot[e.Name]
+	seen := map[string]struct{}{}
+	err := eachAt(t.list, t.self, func(e mupdate.Entry) error {
+		seen[e.Name.DB()] = struct{}{}
+		was, ok := t.snapshot.get(e.Name)
 		if !ok || was.sum != mark(&e).sum {
 			t.tell(news{true, was.server, e})
 		}
@@ -117,10 +127,17 @@ func (t *table) compare() error {
 	if err != nil {
 		return err
 	}
-	for name, was := range t.snapshot {
-		if _, ok := seen[name]; !ok {
-			t.tell(news{true, was.server, mupdate.Entry{Name: name}})
+	var gone []news
+	t.snapshot.each(func(key string, was told) {
+		if _, ok := seen[key]; ok {
+			return
 		}
+		if name, err := mboxname.FromDB(key); err == nil {
+			gone = append(gone, news{true, was.server, mupdate.Entry{Name: name}})
+		}
+	})
+	for _, n := range gone {
+		t.tell(n)
 	}
 	return nil
 }

@@ -39,6 +39,12 @@ func listenKicks(path string) (*kickListener, error) {
 
 // placebo answers every kick at once, until the listener is closed or ctx ends.
 func (k *kickListener) placebo(ctx context.Context) {
+	k.each(ctx, func() bool { return true })
+}
+
+// each answers every kick when ready has returned true, until the listener is
+// closed or ctx ends.
+func (k *kickListener) each(ctx context.Context, ready func() bool) {
 	for {
 		c, err := k.Accept()
 		if err != nil {
@@ -47,7 +53,13 @@ func (k *kickListener) placebo(ctx context.Context) {
 			}
 			return
 		}
-		kicked(c)
+		go func() {
+			if ready() {
+				kicked(c)
+			} else {
+				c.Close()
+			}
+		}()
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 
 	"gocyrus/lib/command"
 	"gocyrus/lib/config"
+	"gocyrus/lib/etcdtable"
 	"gocyrus/lib/mupdate"
 	"gocyrus/lib/service"
 	"gocyrus/lib/version"
@@ -31,6 +32,9 @@ type Options struct {
 	Workers     Workers
 	Client      mupdate.Options // of a slave
 
+	Etcd         etcdtable.Options // where a master shares its list
+	PositionFile string            // up to where mailboxes.db mirrors it
+
 	FlushEvery time.Duration // for how long changes are gathered for a stream
 	MaxBehind  int           // changes that a stream may be behind
 }
@@ -52,7 +56,7 @@ const maxBehind = 1 << 17
 
 // OptionsFrom reads the settings.
 func OptionsFrom(cfg *config.Config) Options {
-	return Options{
+	o := Options{
 		ServerName:  service.ServerName(cfg),
 		Version:     version.String(),
 		MasterName:  cfg.Str("mupdate_server"),
@@ -75,7 +79,12 @@ func OptionsFrom(cfg *config.Config) Options {
 		Client:     mupdate.OptionsFrom(cfg),
 		FlushEvery: flushEvery,
 		MaxBehind:  maxBehind,
+
+		Etcd:         etcdtable.OptionsFrom(cfg),
+		PositionFile: filepath.Join(cfg.Dir(), "mupdate.etcd"),
 	}
+	o.Etcd.Master, o.Etcd.Lenient = o.ServerName, o.Config != "standard"
+	return o
 }
 
 // check refuses what Cyrus does not start with, in its words.

@@ -27,6 +27,16 @@ func entryOf(e *mboxlist.Entry) mupdate.Entry {
 	return out
 }
 
+// entryAt is entryOf in a unified Murder, where self is the server of what is local.
+// Without one it is entryOf.
+func entryAt(e *mboxlist.Entry, self string) mupdate.Entry {
+	out := entryOf(e)
+	if e != nil && e.Server == "" && self != "" {
+		out.Location = mupdate.Location(self, e.Partition)
+	}
+	return out
+}
+
 // recordOf is the record of a mailbox that is on another server.
 func recordOf(e *mupdate.Entry) *mboxlist.Entry {
 	server, partition, has := mupdate.SplitLocation(e.Location)
@@ -44,6 +54,7 @@ func recordOf(e *mupdate.Entry) *mboxlist.Entry {
 // while a slow client takes what was read.
 type scanner struct {
 	list *mboxlist.List
+	self string // server of what is local, in a unified Murder
 	next string // where the next piece begins, in the spelling of the database
 	done bool
 	acl  []byte
@@ -80,7 +91,10 @@ func (s *scanner) piece(fn func(name []byte, r *mboxlist.Remote) error) error {
 }
 
 // location appends the location of a record.
-func location(b []byte, r *mboxlist.Remote) []byte {
+func (s *scanner) location(b []byte, r *mboxlist.Remote) []byte {
+	if len(r.Server) == 0 && s.self != "" {
+		return append(append(append(b, s.self...), '!'), r.Partition...)
+	}
 	if len(r.Server) == 0 {
 		return append(b, r.Partition...)
 	}
@@ -92,8 +106,11 @@ func location(b []byte, r *mboxlist.Remote) []byte {
 }
 
 // each calls fn for all mailboxes.
-func each(list *mboxlist.List, fn func(e mupdate.Entry) error) error {
-	s := scanner{list: list}
+func each(list *mboxlist.List, fn func(e mupdate.Entry) error) error { return eachAt(list, "", fn) }
+
+// eachAt is each in a unified Murder, where self is the server of what is local.
+func eachAt(list *mboxlist.List, self string, fn func(e mupdate.Entry) error) error {
+	s := scanner{list: list, self: self}
 	var where []byte
 	places := map[string]string{}
 	for !s.done {
@@ -103,7 +120,7 @@ func each(list *mboxlist.List, fn func(e mupdate.Entry) error) error {
 				return nil // a key that is no name is no mailbox
 			}
 			e := mupdate.Entry{State: mupdate.Active, Name: name}
-			where = location(where[:0], r)
+			where = s.location(where[:0], r)
 			place, ok := places[string(where)]
 			if !ok {
 				place = string(where)

@@ -20,17 +20,24 @@ type keyed struct {
 	entry mupdate.Entry
 }
 
+// copier makes a list what another one is, through the table.
+type copier struct {
+	table *table
+	list  *mboxlist.List
+}
+
 // resync makes the list what the master says. What is equal is not written; what
 // is gone goes last, so that a mailbox that was renamed is at no moment under
 // neither name.
-func (s *slave) resync(remote []keyed) error {
+func (c *copier) resync(remote []keyed) error {
 	byKey := func(a, b keyed) int { return strings.Compare(a.key, b.key) }
 	if !slices.IsSortedFunc(remote, byKey) {
 		slices.SortStableFunc(remote, byKey)
 	}
+	c.table.forget()
 	var set, gone []mupdate.Entry
 	next := 0
-	err := each(s.list, func(e mupdate.Entry) error {
+	err := eachAt(c.list, c.table.self, func(e mupdate.Entry) error {
 		key := e.Name.DB()
 		for next < len(remote) && remote[next].key < key {
 			set = append(set, remote[next].entry)
@@ -55,15 +62,15 @@ func (s *slave) resync(remote []keyed) error {
 	for ; next < len(remote); next++ {
 		set = append(set, remote[next].entry)
 	}
-	return cmp.Or(s.apply(set), s.apply(gone))
+	return cmp.Or(c.apply(set), c.apply(gone))
 }
 
 // apply has the table store entries, in their order.
-func (s *slave) apply(entries []mupdate.Entry) error {
+func (c *copier) apply(entries []mupdate.Entry) error {
 	reqs := make([]request, len(entries))
 	for i, e := range entries {
 		reqs[i] = request{op: follow, entry: e, who: "mupdate"}
-		s.table.submit(&reqs[i])
+		c.table.submit(&reqs[i])
 	}
 	var err error
 	for i := range reqs {
@@ -123,6 +130,9 @@ func (s *slave) take(f *follower, b batch) error {
 			return err
 		}
 		entries = entries[:0]
+		if err := s.release(); err != nil {
+			return err
+		}
 		if err := f.answered(); err != nil {
 			return err
 		}

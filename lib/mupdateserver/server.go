@@ -43,6 +43,7 @@ type Server struct {
 	tls     *tlsconf.Server // nil without
 	slave   *slave          // nil for a master
 	kicks   *kickListener   // a master's
+	truth   *truth          // of a master that shares its list; nil without etcd
 
 	sessions atomic.Int64
 	stop     context.CancelFunc
@@ -53,11 +54,13 @@ func Flags() []cli.Flag {
 	return []cli.Flag{
 		&cli.BoolFlag{Name: "m", Usage: "be the master"},
 		&cli.BoolFlag{Name: "a", Usage: "be the master where mupdate_server is an address of this host"},
+		&cli.BoolFlag{Name: "e", Usage: "make an empty list in etcd, and exit"},
+		&cli.BoolFlag{Name: "i", Usage: "make the list in etcd of what mailboxes.db has, and exit"},
 	}
 }
 
 // New makes the server of a process. For a slave it waits until it is in sync
-// with its master, however long that takes, so that nobody is served a list that
+// with its master, and for a master with etcd, however long that takes, so that nobody is served a list that
 // was never right.
 func New(cfg *config.Config, c *cli.Context) (service.Handler, error) {
 	o := OptionsFrom(cfg)
@@ -74,6 +77,12 @@ func New(cfg *config.Config, c *cli.Context) (service.Handler, error) {
 	}
 	if srv.slave != nil {
 		<-srv.slave.synced
+	}
+	if srv.truth != nil {
+		if err := srv.truth.wait(); err != nil {
+			srv.Shutdown(context.Background())
+			return nil, command.Fatal(command.ExConfig, err)
+		}
 	}
 	return srv, nil
 }
@@ -105,14 +114,23 @@ func (srv *Server) setup(cfg *config.Config) error {
 	srv.changes = newChanges(srv.opts.FlushEvery, srv.opts.MaxBehind)
 	srv.table = newTable(srv.list, srv.changes, srv.opts)
 	if srv.opts.Master {
-		// Nobody waits for a master: it is always up to date. But who kicks on
-		// its machine must get an answer.
+		// Nobody waits for a master that has the list alone: it is always up to
+		// date. But who kicks on its machine must get an answer.
 		var err error
 		if srv.kicks, err = listenKicks(srv.opts.Client.KickSocket); err != nil {
 			stop()
 			return err
 		}
-		go srv.kicks.placebo(ctx)
+		if srv.opts.Etcd.Enabled() {
+			if srv.truth, err = newTruth(srv.table, srv.list, srv.opts); err != nil {
+				stop()
+				srv.kicks.Close()
+				return command.Fatal(command.ExConfig, err)
+			}
+			srv.truth.start(ctx, srv.kicks)
+		} else {
+			go srv.kicks.placebo(ctx)
+		}
 	}
 	go srv.table.run()
 	go srv.changes.run(ctx, srv.table.look)
@@ -121,6 +139,23 @@ func (srv *Server) setup(cfg *config.Config) error {
 		go srv.slave.run(ctx)
 	}
 	return nil
+}
+
+// submit sends a change on its way to where it is decided.
+func (srv *Server) submit(r *request) {
+	if srv.truth != nil {
+		srv.truth.submit(r)
+		return
+	}
+	srv.table.submit(r)
+}
+
+// fresh waits until the list has all that any master has answered OK to.
+func (srv *Server) fresh(ctx context.Context) error {
+	if srv.truth == nil {
+		return nil
+	}
+	return srv.truth.fresh(ctx)
 }
 
 func (srv *Server) setSASL(cfg *config.Config) error {
@@ -140,12 +175,19 @@ func (srv *Server) setSASL(cfg *config.Config) error {
 // unable is what one client too many is told. The NUL is Cyrus's.
 const unable = "* BYE \"Server Unable\"\r\n\x00"
 
+// notReady is what Cyrus says where a list is not what it should be.
+const notReady = "* BYE \"no longer ready for connections\"\r\n"
+
 // Serve holds one session on c.
 func (srv *Server) Serve(ctx context.Context, c net.Conn) {
 	defer srv.sessions.Add(-1)
 	if n := srv.sessions.Add(1); srv.opts.Connections > 0 && n > int64(srv.opts.Connections) {
 		log.Err("Server too busy, dropping connection.")
 		_, _ = c.Write([]byte(unable)) // if it fails, too bad for them
+		return
+	}
+	if srv.truth != nil && srv.truth.away.Load() {
+		_, _ = c.Write([]byte(notReady)) // they go on to another master
 		return
 	}
 	s := srv.newSession(ctx, c)
@@ -162,6 +204,11 @@ func (srv *Server) Shutdown(ctx context.Context) {
 	}
 	if srv.kicks != nil {
 		srv.kicks.Close()
+	}
+	if srv.truth != nil {
+		if err := srv.truth.close(); err != nil {
+			log.Warning("closing etcd: %v", err)
+		}
 	}
 	srv.table.close()
 	if err := errors.Join(srv.sasl.Close(), srv.list.Close()); err != nil {

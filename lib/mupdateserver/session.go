@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"slices"
 	"time"
 
 	"gocyrus/lib/log"
@@ -24,6 +25,7 @@ type session struct {
 	term   context.Context // ends with SIGTERM
 	cancel func()          // of ctx
 
+	life int64  // of the process, when the session began: see pulse
 	tag  string // of the command under way
 	user string // who has authenticated; empty for nobody
 
@@ -42,7 +44,7 @@ type pending struct {
 
 // maxPending and maxPendingOctets bound what of one client is under way.
 const (
-	maxPending       = 256
+	maxPending       = 1024
 	maxPendingOctets = 1 << 20
 )
 
@@ -55,6 +57,9 @@ func (srv *Server) newSession(ctx context.Context, c net.Conn) *session {
 	in.SetTimeout(peerLimit)
 	work, cancel := service.Finish(ctx)
 	s := &session{srv: srv, ctx: work, cancel: cancel, term: ctx, svc: service.FromContext(ctx), in: in}
+	if srv.truth != nil {
+		s.life = srv.truth.pulse.beat()
+	}
 	s.r = mupdate.NewReader(in, srv.opts.Limits, s.goAhead)
 	return s
 }
@@ -109,7 +114,7 @@ func (s *session) greet() {
 	}
 	what := "(master)"
 	if !s.srv.opts.Master {
-		what = "mupdate://" + s.srv.opts.MasterName
+		what = "mupdate://" + s.srv.slave.master()
 	}
 	s.write("* PARTIAL-UPDATE\r\n* OK MUPDATE \"", s.srv.opts.ServerName, "\" \"Cyrus IMAP\" \"",
 		s.srv.opts.Version, "\" \"", what, "\"\r\n")
@@ -124,6 +129,11 @@ func (s *session) loop() error {
 				return err
 			}
 		}
+		if s.former() {
+			s.settle()
+			s.write(notReady)
+			return errBye
+		}
 		if err := s.command(); err != nil {
 			return err
 		}
@@ -131,6 +141,12 @@ func (s *session) loop() error {
 			return s.term.Err() // with what is pipelined unread
 		}
 	}
+}
+
+// former says whether the session is of a former life of the process: what is still to
+// be read of it is too late.
+func (s *session) former() bool {
+	return s.srv.truth != nil && s.srv.truth.pulse.beat() != s.life
 }
 
 // wait waits for the client. A stream tells what there is to tell meanwhile.
@@ -170,17 +186,20 @@ func (s *session) replyTo(tag, word, text string) {
 }
 
 // settle waits for the changes that were submitted, and answers them.
-func (s *session) settle() {
-	for i, p := range s.pending {
+func (s *session) settle() { s.settleSome(len(s.pending)) }
+
+// settleSome is settle for the first n of them.
+func (s *session) settleSome(n int) {
+	for _, p := range s.pending[:n] {
 		<-p.req.done
 		s.answer(p)
-		s.pending[i] = pending{}
+		s.octets -= p.req.size()
 	}
-	s.pending, s.octets = s.pending[:0], 0
+	s.pending = slices.Delete(s.pending, 0, n)
 }
 
 func (s *session) answer(p pending) {
-	for _, known := range []error{mupdate.ErrExists, mupdate.ErrNotActive, mupdate.ErrNotFound, errStore} {
+	for _, known := range []error{mupdate.ErrExists, mupdate.ErrNotActive, mupdate.ErrNotFound, mupdate.ErrAway, errStore} {
 		if errors.Is(p.req.err, known) {
 			s.replyTo(p.tag, "NO", known.Error())
 			return

@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math/rand/v2"
-	"net"
 	"runtime/debug"
 	"sync"
 	"sync/atomic"
@@ -19,10 +17,12 @@ import (
 // slave follows a master. All it does to the list goes through the table, so
 // that sessions of its own port stream what it hears.
 type slave struct {
-	table *table
-	list  *mboxlist.List
-	opts  mupdate.Options
-	name  string // mupdate_server, for the log
+	copier
+	opts    mupdate.Options
+	name    string                 // mupdate_server
+	at      atomic.Pointer[string] // which of several it is
+	callers callers
+	insync  time.Time // since when this connection is; of run alone
 
 	synced chan struct{} // closed after the first sync
 	once   sync.Once
@@ -45,7 +45,7 @@ type follower struct {
 
 func newSlave(t *table, list *mboxlist.List, o Options) *slave {
 	return &slave{
-		table: t, list: list, opts: o.Client, name: o.MasterName,
+		copier: copier{t, list}, opts: o.Client, name: o.MasterName, callers: callers{patient: o.Client.Several()},
 		synced: make(chan struct{}), done: make(chan struct{}),
 	}
 }
@@ -53,41 +53,55 @@ func newSlave(t *table, list *mboxlist.List, o Options) *slave {
 // run follows the master until ctx ends, on one connection after the other.
 func (s *slave) run(ctx context.Context) {
 	defer close(s.done)
-	for {
+	defer s.callers.close()
+	again := retry{masters: len(s.opts.Servers), delay: s.opts.RetryDelay}
+	for ctx.Err() == nil {
+		s.insync = time.Time{}
 		err := s.session(ctx)
 		if ctx.Err() != nil {
 			return
 		}
 		log.Err("%v", err)
-		pause := retryAfter(s.opts.RetryDelay)
-		log.Err("retrying connection to mupdate server in %d seconds", int(pause.Seconds()))
-		select {
-		case <-time.After(pause):
-		case <-ctx.Done():
-			return
+		var lasted time.Duration
+		if !s.insync.IsZero() {
+			lasted = time.Since(s.insync)
 		}
+		pause := again.after(lasted, err)
+		if pause == 0 {
+			continue
+		}
+		log.Err("retrying connection to mupdate server in %d seconds", int(pause.Seconds()))
+		s.callers.hold(ctx, pause)
 	}
 }
 
-// retryAfter is how long to wait: once to one and a half times d, so that not
-// all slaves come back at the same moment.
-func retryAfter(d time.Duration) time.Duration {
-	if d <= 1 {
-		return d
+// master is whom the slave says that it follows.
+func (s *slave) master() string {
+	if !s.opts.Several() {
+		return s.name
 	}
-	return d + rand.N(d/2)
+	if at := s.at.Load(); at != nil {
+		return *at
+	}
+	return s.opts.Name()
 }
 
 // session is one connection. The error says why it ended.
-func (s *slave) session(ctx context.Context) error {
+func (s *slave) session(ctx context.Context) (err error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	c, err := mupdate.Connect(ctx, s.opts)
 	if err != nil {
-		return fmt.Errorf("couldn't connect to mupdate server: %w", err)
+		return fmt.Errorf("%w: %w", errNoMaster, err)
 	}
 	defer c.Close()
-	log.Notice("successful mupdate connection to %s", s.name)
+	defer func() {
+		if err != nil {
+			c.Blame()
+		}
+	}()
+	log.Notice("successful mupdate connection to %s", c.Server())
+	s.at.Store(new(c.Server()))
 	stream, err := s.catchUp(ctx, c)
 	if err != nil {
 		return err
@@ -95,6 +109,7 @@ func (s *slave) session(ctx context.Context) error {
 	log.Notice("mailbox list synchronization complete")
 	// Two whole lists are more than this process ever needs again.
 	debug.FreeOSMemory()
+	s.insync = time.Now()
 	return s.follow(ctx, stream)
 }
 
@@ -109,19 +124,16 @@ func (s *slave) catchUp(ctx context.Context, c *mupdate.Client) (*mupdate.Stream
 	return stream, s.resync(remote)
 }
 
-// stall is how long a master may be silent while it dumps its list.
-const stall = 2 * time.Minute
-
 // scarf reads the whole list. The old one stays in service meanwhile.
 func (s *slave) scarf(ctx context.Context, c *mupdate.Client) ([]keyed, *mupdate.Stream, error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	watch := time.AfterFunc(stall, func() { cancel(errTimedOut) })
+	watch := time.AfterFunc(s.stall(), func() { cancel(errTimedOut) })
 	defer watch.Stop()
 	var remote []keyed
 	stream, err := c.Update(ctx, nil, func(e mupdate.Entry) {
 		if len(remote)%1024 == 0 {
-			watch.Reset(stall)
+			watch.Reset(s.stall())
 		}
 		if usable(&e) {
 			remote = append(remote, keyed{e.Name.DB(), e})
@@ -146,14 +158,11 @@ var errTimedOut = errors.New("connection to master timed out")
 func (s *slave) follow(ctx context.Context, stream *mupdate.Stream) error {
 	ctx, cancel := context.WithCancel(ctx)
 	f := &follower{stream: stream, asks: make(chan func(bool)), gone: make(chan struct{})}
-	kicks, err := listenKicks(s.opts.KickSocket)
-	if err != nil {
+	if err := s.callers.open(s.opts.KickSocket); err != nil {
 		cancel()
 		return err
 	}
-	calls := make(chan net.Conn)
 	var helpers sync.WaitGroup
-	helpers.Go(func() { kicks.accept(ctx, calls) })
 	batches := make(chan batch)
 	helpers.Go(func() { readBatches(ctx, stream, batches) })
 	s.cur.Store(f)
@@ -163,18 +172,22 @@ func (s *slave) follow(ctx context.Context, stream *mupdate.Stream) error {
 		cancel()
 		close(f.gone)
 		f.answer(false)
-		kicks.Close()
+		if !s.callers.patient {
+			s.callers.close()
+		}
 		stream.Close()
 		helpers.Wait()
 	}()
-	return s.loop(ctx, f, batches, calls)
+	for _, c := range s.callers.left() {
+		if err := f.ask(s.callers.answer(c)); err != nil {
+			return err
+		}
+	}
+	return s.loop(ctx, f, batches)
 }
 
-func (s *slave) loop(ctx context.Context, f *follower, batches <-chan batch, calls <-chan net.Conn) error {
-	ping := s.opts.RetryDelay // Cyrus's interval too
-	if ping < time.Second {
-		ping = 20 * time.Second
-	}
+func (s *slave) loop(ctx context.Context, f *follower, batches <-chan batch) error {
+	ping := s.ping()
 	silence := time.NewTimer(ping)
 	defer silence.Stop()
 	pinged := false
@@ -191,14 +204,8 @@ func (s *slave) loop(ctx context.Context, f *follower, batches <-chan batch, cal
 			}
 		case ask := <-f.asks:
 			err = f.ask(ask)
-		case c := <-calls:
-			err = f.ask(func(ok bool) {
-				if ok {
-					kicked(c)
-				} else {
-					c.Close()
-				}
-			})
+		case c := <-s.callers.calls:
+			err = f.ask(s.callers.answer(c))
 		case <-silence.C:
 			if pinged {
 				return errTimedOut

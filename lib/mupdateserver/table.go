@@ -27,6 +27,7 @@ type request struct {
 	op    op
 	entry mupdate.Entry // for follow; else Name, Location and ACL count
 	who   string        // for the log
+	life  int64         // of a process that shares its list: see pulse
 
 	err  error
 	done chan struct{}
@@ -45,13 +46,20 @@ type table struct {
 	lenient bool   // mupdate_config is not standard: RESERVE and DELETE always succeed
 	self    string // a unified server's own name, whose records are not a slave's
 
+	// withheld is what a unified server's slave has heard of mailboxes that are here: see
+	// own. mu guards it.
+	withheld map[mboxname.Name]mupdate.Entry
+
 	reqs  chan *request
 	ended chan struct{}
+	// strayed is told when somebody else has changed the list, where it is a
+	// mirror; nil where it is the truth.
+	strayed func()
 
 	mu  sync.Mutex // a transaction and the telling of it
 	gen uint64     // of the list, when all was told
 	// snapshot is what was told, kept while somebody streams.
-	snapshot map[mboxname.Name]told
+	snapshot *book
 }
 
 func newTable(list *mboxlist.List, c *changes, o Options) *table {
@@ -182,43 +190,24 @@ func (t *table) apply(tx *mboxlist.Tx, r *request) (news, error) {
 	if err != nil || old.Deleted() || old.Is(mboxlist.FlagIntermediate) {
 		old = nil
 	}
-	was := entryOf(old)
+	was := entryAt(old, t.self)
 	was.Name = r.entry.Name
 	now, err := t.next(&was, r)
 	if r.err = err; err != nil {
 		return news{}, nil
 	}
-	if now == was || t.own(old, r) {
+	if t.own(old, &now, r) || now == was {
 		return news{}, nil
 	}
-	if now.State == mupdate.Absent {
+	switch {
+	case now.State == mupdate.Absent:
 		err = tx.Remove(now.Name)
-	} else {
+	case old != nil && old.Incoming():
+		err = tx.Put(arriving(&now, old))
+	default:
 		err = tx.Put(recordOf(&now))
 	}
 	return news{true, was.Server(), now}, err
-}
-
-// own says whether a record is one that a slave must leave alone: in a unified
-// Murder the mailboxes of this very server are in the same list, and what the
-// master says of them is but an echo.
-func (t *table) own(old *mboxlist.Entry, r *request) bool {
-	if r.op != follow || t.self == "" {
-		return false
-	}
-	if old == nil {
-		return r.entry.State != mupdate.Absent && r.entry.Server() == t.self
-	}
-	if old.Server != "" || old.Is(mboxlist.FlagRemote) {
-		return false
-	}
-	switch {
-	case r.entry.State == mupdate.Absent:
-		log.Err("local mailbox %s not in mailbox list", r.entry.Name)
-	case r.entry.Server() != t.self:
-		log.Err("local mailbox %s wrong in mailbox list", r.entry.Name)
-	}
-	return true
 }
 
 // next is what becomes of a mailbox by r. The error is for the client.
@@ -231,8 +220,7 @@ func (t *table) next(was *mupdate.Entry, r *request) (mupdate.Entry, error) {
 		now = r.entry
 		now.State, now.ACL = mupdate.Active, mboxlist.NormalACL(now.ACL)
 		if was.State == mupdate.Active && was.Server() != now.Server() {
-			log.Warning("mailbox %s: %s activates it on %s, it was active on %s and not deactivated",
-				now.Name, r.who, now.Location, was.Location)
+			warnMoved(was, r)
 		}
 	case deactivate:
 		switch was.State {
@@ -253,6 +241,12 @@ func (t *table) next(was *mupdate.Entry, r *request) (mupdate.Entry, error) {
 		}
 	}
 	return now, nil
+}
+
+// warnMoved says loudly what the protocol allows.
+func warnMoved(was *mupdate.Entry, r *request) {
+	log.Warning("mailbox %s: %s activates it on %s, it was active on %s and not deactivated",
+		r.entry.Name, r.who, r.entry.Location, was.Location)
 }
 
 // reserved is what RESERVE makes. It fails where another location has the name;
