@@ -15,6 +15,7 @@ import (
 	"gocyrus/lib/log"
 	"gocyrus/lib/mboxlist"
 	"gocyrus/lib/mboxname"
+	"gocyrus/lib/service"
 )
 
 func main() { command.Main(app()) }
@@ -91,6 +92,11 @@ func run(c *cli.Context) error {
 	}
 	if c.Bool("m") && cfg.Str("mupdate_server") == "" {
 		return command.Fatal(command.ExUnavailable, errors.New("couldn't get mupdate server name"))
+	}
+	if c.Bool("m") {
+		if err := service.CheckMurder(cfg); err != nil {
+			return command.Fatal(command.ExConfig, err)
+		}
 	}
 	l, err := open(c, cfg)
 	if err != nil {

@@ -76,7 +76,7 @@ func (d *Deliverer) target(rc *Recipient, sender *Sender) (e *mboxlist.Entry, fo
 			e, err = d.lookup(Address{User: rc.User, Folder: near}.Mailbox())
 		}
 	}
-	if err != nil || post(e, sender) != nil || d.excluded(e) {
+	if err != nil || e.Is(mboxlist.FlagRemote) || post(e, sender) != nil || d.excluded(e) {
 		return rc.entry, false
 	}
 	return e, true

@@ -35,7 +35,7 @@ var (
 	// ErrRemote is a mailbox on another server.
 	ErrRemote = errors.New("mailbox is on another server")
 	// ErrMoving is a mailbox that is being moved or made.
-	ErrMoving = errors.New("mailbox has been moved to another server")
+	ErrMoving = mboxops.ErrMoving
 )
 
 // Deliverer delivers for one process. It is safe for concurrent use.
@@ -47,6 +47,7 @@ type Deliverer struct {
 	dups  *duplicate.DB // nil without duplicate suppression
 	deny  func(user, service string) bool
 	front bool
+	far   bool
 	kick  func(ctx context.Context) error // may be nil
 }
 
@@ -57,13 +58,14 @@ type Parts struct {
 	Duplicates *duplicate.DB
 	Deny       func(user, service string) bool
 
-	Frontend bool                            // recipients are other servers' ([Recipient.Server]), and nothing is made here
+	Frontend bool                            // all recipients are other servers', and nothing is made here
+	Far      bool                            // recipients may be other servers' ([Recipient.Server])
 	Kick     func(ctx context.Context) error // has the list catch up with the murder's; nil without
 }
 
 // New is a Deliverer for a site. The parts are closed by whoever made them.
 func New(o Options, st *site.Site, p Parts) *Deliverer {
-	d := &Deliverer{opts: o, site: st, stage: stage.New(st.Mailboxes), rules: p.Rules, dups: p.Duplicates, deny: p.Deny, front: p.Frontend, kick: p.Kick}
+	d := &Deliverer{opts: o, site: st, stage: stage.New(st.Mailboxes), rules: p.Rules, dups: p.Duplicates, deny: p.Deny, front: p.Frontend, far: p.Far || p.Frontend, kick: p.Kick}
 	if d.deny == nil {
 		d.deny = func(string, string) bool { return false }
 	}
@@ -110,6 +112,9 @@ func (d *Deliverer) Elsewhere(rc *Recipient) string {
 
 // Envelope is what is said of a recipient before his address.
 type Envelope struct {
+	// Relayed: another server of the murder sends it, for the mailbox is here. What is
+	// not is not sent on, and none is made.
+	Relayed     bool
 	Sender      *Sender
 	Size        int64 // announced, in octets; 0 is not known
 	IgnoreQuota bool

@@ -16,8 +16,11 @@ import (
 
 // verify says whether rc can get mail from a sender now.
 func (d *Deliverer) verify(ctx context.Context, rc *Recipient, e Envelope) (err error) {
-	if rc.entry, err = d.top(ctx, rc); err != nil {
+	if rc.entry, err = d.top(ctx, rc, e.Relayed); err != nil {
 		return err
+	}
+	if e.Relayed && rc.Server() != "" {
+		return fmt.Errorf("%s is not here for who sent it here, but on %s: %w", rc.entry.Name, rc.Server(), ErrRemote)
 	}
 	if rc.User == "" {
 		if err := post(rc.entry, e.Sender); err != nil {
@@ -36,25 +39,25 @@ func (d *Deliverer) verify(ctx context.Context, rc *Recipient, e Envelope) (err 
 }
 
 // top finds the mailbox that an address stands and falls with.
-func (d *Deliverer) top(ctx context.Context, rc *Recipient) (*mboxlist.Entry, error) {
+// Nothing is made for a relayed message.
+func (d *Deliverer) top(ctx context.Context, rc *Recipient, relayed bool) (*mboxlist.Entry, error) {
 	n := rc.Top()
 	if n == "" {
 		return nil, fmt.Errorf("no name: %w", ErrNotFound)
 	}
 	e, err := d.lookup(n)
-	if d.kick != nil && (errors.Is(err, ErrNotFound) || errors.Is(err, ErrMoving)) {
-		// The list may lag behind the murder's.
-		if kick := d.kick(ctx); kick != nil {
-			log.Err("%v", kick)
-		} else {
-			e, err = d.lookup(n)
-		}
+	if errors.Is(err, ErrNotFound) || errors.Is(err, ErrMoving) {
+		e, err = d.again(ctx, n, e, err)
 	}
 	if !errors.Is(err, ErrNotFound) {
 		return e, err
 	}
-	if rc.User != "" && !d.front {
-		return d.autocreate(ctx, rc.User)
+	if rc.User != "" && !d.front && !relayed {
+		e, err := d.autocreate(ctx, rc.User)
+		if errors.Is(err, mboxops.ErrReserved) { // by another server, just now
+			e, err = d.again(ctx, n, e, err)
+		}
+		return e, err
 	}
 	if d.opts.Fuzzy && rc.User == "" {
 		if rc.Folder = d.fuzzy(rc.Address); rc.Folder != nil {
@@ -62,6 +65,19 @@ func (d *Deliverer) top(ctx context.Context, rc *Recipient) (*mboxlist.Entry, er
 		}
 	}
 	return nil, err
+}
+
+// again is lookup when the list, which may lag behind the murder's, has caught up; without
+// that it is e and err.
+func (d *Deliverer) again(ctx context.Context, n mboxname.Name, e *mboxlist.Entry, err error) (*mboxlist.Entry, error) {
+	if d.kick == nil {
+		return e, err
+	}
+	if kick := d.kick(ctx); kick != nil {
+		log.Err("%v", kick)
+		return e, err
+	}
+	return d.lookup(n)
 }
 
 // lookup finds a mailbox to which mail can be delivered.
@@ -72,13 +88,13 @@ func (d *Deliverer) lookup(n mboxname.Name) (*mboxlist.Entry, error) {
 		return nil, err
 	case e.Deleted() || e.Is(mboxlist.FlagIntermediate) || n.IsDeleted():
 		return nil, fmt.Errorf("%s: %w", n, ErrNotFound)
-	case e.Is(mboxlist.FlagReserved) && d.front:
+	case e.Is(mboxlist.FlagReserved) && d.far, e.Is(mboxlist.FlagMoving):
 		return nil, fmt.Errorf("%s: %w", n, ErrMoving)
-	case e.Is(mboxlist.FlagRemote) && d.front && e.Server != "":
+	case e.Is(mboxlist.FlagRemote) && d.far && e.Server != "":
 		return e, nil
 	case e.Is(mboxlist.FlagRemote):
 		return nil, fmt.Errorf("%s: %w", n, ErrRemote)
-	case e.Is(mboxlist.FlagReserved) || e.Is(mboxlist.FlagMoving):
+	case e.Is(mboxlist.FlagReserved):
 		return nil, fmt.Errorf("%s: %w", n, ErrMoving)
 	}
 	return e, nil

@@ -91,6 +91,18 @@ func Without(typ string, flag byte) string {
 	return typ[:1] + strings.ReplaceAll(typ[1:], string(flag), "")
 }
 
+// Incoming says whether the mailbox is arriving here from another server, which has it
+// until it is announced: where every server of a murder is a frontend too, the record names
+// that one and clients are sent there. The files are here already, and nobody is served
+// from them: a message that a frontend with an old list brought would have a UID that the
+// next message from the other server has too.
+func (e *Entry) Incoming() bool {
+	return e.Is(FlagRemote) && !e.Is(FlagMoving) && !e.Is(FlagDeleted) && e.UniqueID != ""
+}
+
+// Foreign says whether the mailbox is another server's, and nothing of it is here.
+func (e *Entry) Foreign() bool { return e.Is(FlagRemote) && !e.Is(FlagMoving) && !e.Incoming() }
+
 // Kind is the first letter of Type: 'e' for mail.
 func (e *Entry) Kind() byte {
 	if e.Type == "" {

@@ -28,7 +28,7 @@ func (o *Ops) SetACL(ctx context.Context, who *Who, n mboxname.Name, identifier,
 	if err != nil {
 		return err
 	}
-	ctx, unlock, err := o.Mailboxes.LockUser(ctx, n.Owner())
+	ctx, unlock, err := o.lockUser(ctx, n)
 	if err != nil {
 		return err
 	}

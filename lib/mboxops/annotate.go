@@ -34,7 +34,7 @@ type Annotation struct {
 // uses the error is ErrBadUse, ErrUseConflict or ErrHasChildren; of values that
 // are too large in all, quota.ErrOver, unless quota is not to be asked.
 func (o *Ops) Annotate(ctx context.Context, userid string, n mboxname.Name, skipQuota bool, set []Annotation) error {
-	ctx, unlock, err := o.Mailboxes.LockUser(ctx, n.Owner())
+	ctx, unlock, err := o.lockUser(ctx, n)
 	if err != nil {
 		return err
 	}

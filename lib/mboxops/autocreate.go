@@ -17,15 +17,15 @@ import (
 // INBOX is there, or when the site makes none. Administrators and proxies get
 // none; whether the user is one of autocreate_users is the caller's to know.
 func (o *Ops) Autocreate(ctx context.Context, who *Who) error {
-	userid, a := who.UserID, &o.opt.Autocreate
-	if a.Quota < 0 && a.QuotaMessages < 0 || userid == "" || userid == "anonymous" || who.Admin || who.Proxy {
+	userid := who.UserID
+	if !o.Autocreates(who) {
 		return nil
 	}
 	inbox := mboxname.Inbox(userid)
 	if _, err := o.live(inbox); err == nil || !errors.Is(err, ErrNotFound) {
 		return err
 	}
-	ctx, unlock, err := o.Mailboxes.LockUser(ctx, userid)
+	ctx, unlock, err := o.lockUser(ctx, inbox)
 	if err != nil {
 		return err
 	}
@@ -49,6 +49,12 @@ func (o *Ops) Autocreate(ctx context.Context, who *Who) error {
 	o.firstFolders(ctx, root, userid)
 	o.firstShared(userid)
 	return nil
+}
+
+// Autocreates says whether the site makes INBOXes for users such as the caller.
+func (o *Ops) Autocreates(who *Who) bool {
+	a := &o.opt.Autocreate
+	return (a.Quota >= 0 || a.QuotaMessages >= 0) && who.UserID != "" && who.UserID != "anonymous" && !who.Admin && !who.Proxy
 }
 
 // AutocreatesOnDelivery says whether mail for an unknown user makes an INBOX.

@@ -35,7 +35,7 @@ func (o *Ops) Create(ctx context.Context, who *Who, n mboxname.Name, p CreatePar
 	if doubleInbox(n) {
 		return nil, mboxname.ErrBad
 	}
-	ctx, unlock, err := o.Mailboxes.LockUser(ctx, n.Owner())
+	ctx, unlock, err := o.lockUser(ctx, n)
 	if err != nil {
 		return nil, err
 	}

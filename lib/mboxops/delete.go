@@ -30,7 +30,7 @@ func (o *Ops) Delete(ctx context.Context, who *Who, n mboxname.Name, p DeletePar
 	if p.Force && !who.Admin {
 		return ErrPermission
 	}
-	ctx, unlock, err := o.Mailboxes.LockUser(ctx, n.Owner())
+	ctx, unlock, err := o.lockUser(ctx, n)
 	if err != nil {
 		return err
 	}
@@ -148,6 +148,9 @@ func (o *Ops) remove(ctx context.Context, e *mboxlist.Entry, force bool, entomb 
 		return err
 	}
 	defer o.removing(e.Name)()
+	if e.Incoming() {
+		entomb = o.goBack
+	}
 	if err := entomb(e); err != nil {
 		done()
 		return err
@@ -155,7 +158,7 @@ func (o *Ops) remove(ctx context.Context, e *mboxlist.Entry, force bool, entomb 
 	if err := o.Annotations.Drop(e.UniqueID); err != nil {
 		logged("annotations of", e.Name, err)
 	}
-	if !e.Is(mboxlist.FlagIntermediate) && !e.Is(mboxlist.FlagRemote) {
+	if !e.Is(mboxlist.FlagIntermediate) && (!e.Is(mboxlist.FlagRemote) || e.Incoming()) {
 		if err := o.Mailboxes.Remove(ctx, e); err != nil && !force {
 			return err
 		}
@@ -176,9 +179,19 @@ func (o *Ops) deleteUser(ctx context.Context, inbox *mboxlist.Entry, p DeletePar
 	}
 	defer change.Begin(o.Journal, change.Event{Kind: change.UserRemoved, User: userid})()
 	stamp := uint32(time.Now().Unix())
+	var steps []step
 	for _, e := range append(below, inbox) {
+		if e.Foreign() {
+			log.Notice("%s is on %s, and stays", e.Name, e.Server)
+			continue
+		}
+		was := *e
 		if err := o.delete(ctx, e, stamp, p); err != nil {
+			o.undo(ctx, steps)
 			return err
+		}
+		if e.Name != was.Name { // it is kept, as a deleted one
+			steps = append(steps, step{e, was})
 		}
 	}
 	if err := o.dropRoots(name); err != nil {
@@ -191,8 +204,16 @@ func (o *Ops) deleteUser(ctx context.Context, inbox *mboxlist.Entry, p DeletePar
 var userSuffixes = []string{"sub", "seen", "mboxkey", "xapianactive", "conversations", "counters", "dav"}
 
 func (o *Ops) dropUserFiles(userid, inboxID string) error {
+	return o.dropFiles(userid, inboxID, func(string) bool { return true })
+}
+
+// dropFiles removes the files of a user whose suffix which wants, and all scripts.
+func (o *Ops) dropFiles(userid, inboxID string, which func(suffix string) bool) error {
 	var first error
 	for _, suffix := range userSuffixes {
+		if !which(suffix) {
+			continue
+		}
 		err := os.Remove(o.Layout.UserFile(userid, suffix, inboxID))
 		if err != nil && !errors.Is(err, os.ErrNotExist) && first == nil {
 			first = err

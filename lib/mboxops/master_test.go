@@ -181,6 +181,12 @@ func (m *master) answer(tag, name string, args []string) string {
 		m.has[n] = mupdate.Entry{State: mupdate.Reserved, Name: mboxname.Name(n), Location: args[1]}
 	case "ACTIVATE":
 		m.has[n] = mupdate.Entry{State: mupdate.Active, Name: mboxname.Name(n), Location: args[1], ACL: args[2]}
+	case "DEACTIVATE":
+		if old.State != mupdate.Active {
+			m.crashes++
+			return ""
+		}
+		m.has[n] = mupdate.Entry{State: mupdate.Reserved, Name: mboxname.Name(n), Location: args[1]}
 	case "DELETE":
 		if old.State == mupdate.Absent {
 			m.crashes++

@@ -27,8 +27,74 @@ import (
 // arrived.
 func (o *Ops) Local() *Ops {
 	l := *o
+	if o.Murder != nil {
+		l.arriving, l.master = true, o.Murder
+	}
 	l.Murder = nil
 	return &l
+}
+
+// TakesIn says whether CreateReplica takes in what another server still has: see
+// mboxlist.Entry.Incoming.
+func (o *Ops) TakesIn() bool { return o.arriving }
+
+// arrive makes a mailbox that has come from another server one of this server: from now on
+// clients find it here.
+func (o *Ops) arrive(e *mboxlist.Entry) error {
+	if !e.Incoming() {
+		return nil
+	}
+	e.Type, e.Server, e.MTime = mboxlist.Without(e.Type, mboxlist.FlagRemote), "", 0
+	if err := o.List.Update(func(tx *mboxlist.Tx) error { return tx.Put(e) }); err != nil {
+		return err
+	}
+	o.tell(e)
+	return nil
+}
+
+// goBack makes the record of a mailbox that was arriving here, and does not any more, that
+// of the server which has it. What partition it has there is the master's to know; while
+// nobody can ask, the record is without.
+func (o *Ops) goBack(e *mboxlist.Entry) error {
+	theirs := &mboxlist.Entry{Name: e.Name, Type: e.Type, Server: e.Server, EmptyPartition: true, ACL: e.ACL}
+	err := o.List.Update(func(tx *mboxlist.Tx) error {
+		if e.Server == "" {
+			return tx.Remove(e.Name)
+		}
+		return tx.Put(theirs)
+	})
+	if err != nil || e.Server == "" || o.master == nil {
+		return err
+	}
+	ask := *o
+	ask.Murder = o.master
+	d, err := ask.debt(e.Name)
+	if err != nil {
+		return err
+	}
+	d.settle(context.Background())
+	return nil
+}
+
+// placeTheirs completes a record that goBack left.
+func (o *Ops) placeTheirs(e *mboxlist.Entry, has *mupdate.Entry) error {
+	var full bool
+	e.Server, e.Partition, full = mupdate.SplitLocation(has.Location)
+	e.EmptyPartition = full && e.Partition == ""
+	return o.List.Update(func(tx *mboxlist.Tx) error { return tx.Put(e) })
+}
+
+// makeRoom removes the record of another server's mailbox from a name that one which
+// arrives from there gets: it was renamed on its way.
+func makeRoom(tx *mboxlist.Tx, n mboxname.Name) error {
+	old, err := tx.Lookup(n)
+	if errors.Is(err, mboxlist.ErrNotFound) {
+		return nil
+	}
+	if err == nil && !old.Deleted() && old.Foreign() {
+		err = tx.Remove(n)
+	}
+	return err
 }
 
 // announced says whether the murder hears of a mailbox.
@@ -180,7 +246,7 @@ func (o *Ops) Announce(ctx context.Context, who *Who, n mboxname.Name) error {
 	if o.Murder == nil {
 		return ErrNoMurder
 	}
-	ctx, unlock, err := o.Mailboxes.LockUser(ctx, n.Owner())
+	ctx, unlock, err := o.lockUser(ctx, n)
 	if err != nil {
 		return err
 	}
@@ -192,14 +258,16 @@ func (o *Ops) Announce(ctx context.Context, who *Who, n mboxname.Name) error {
 	if who.Rights(n, e.ACL)&acl.Lookup == 0 {
 		return fmt.Errorf("%s: no lookup: %w", n, ErrNotFound)
 	}
-	if !o.announced(e) {
+	if !o.announced(e) && !e.Incoming() {
 		return fmt.Errorf("%s: %w", n, ErrUnsupported)
 	}
 	d, err := o.debt(n)
 	if err != nil {
 		return err
 	}
-	err = d.activate(ctx, e)
+	if err = o.arrive(e); err == nil {
+		err = d.activate(ctx, e)
+	}
 	d.end(ctx, err)
 	return err
 }

@@ -164,6 +164,8 @@ func (o *Ops) settle(ctx context.Context, c *mupdate.Client, n mboxname.Name) er
 	}
 	here := e != nil && o.announced(e)
 	switch {
+	case e != nil && e.Foreign() && e.EmptyPartition && has.State == mupdate.Active && !o.Murder.has(&has):
+		return o.placeTheirs(e, &has)
 	case here && e.Is(mboxlist.FlagMoving):
 		return nil // who moves it sees to it, or ctl_mboxlist -m
 	case here && has.State == mupdate.Absent:
@@ -237,7 +239,7 @@ func (o *Ops) payAll(ctx context.Context) error {
 		case text == everything:
 			err = o.Push(ctx, PushOptions{KeepLocal: true})
 		default:
-			err = m.do(ctx, func(ctx context.Context, c *mupdate.Client) error { return o.settle(ctx, c, mboxname.Name(text)) })
+			err = o.settleAlone(ctx, mboxname.Name(text))
 		}
 		if err == nil {
 			note.End()
@@ -256,6 +258,17 @@ func (o *Ops) payAll(ctx context.Context) error {
 		return nil
 	}
 	return fmt.Errorf("%d changes stay to be told: %w", len(errs), errs[0])
+}
+
+// settleAlone is settle for a name whose owner's lock nobody holds yet. It comes before
+// the connection: whoever changes a mailbox holds the one and waits for the other.
+func (o *Ops) settleAlone(ctx context.Context, n mboxname.Name) error {
+	ctx, unlock, err := o.Mailboxes.LockUser(ctx, n.Owner())
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	return o.Murder.do(ctx, func(ctx context.Context, c *mupdate.Client) error { return o.settle(ctx, c, n) })
 }
 
 // OweAll notes that the master is to be told of all mailboxes that it does not have

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"gocyrus/lib/log"
+	"gocyrus/lib/mailbox"
 	"gocyrus/lib/mboxlist"
 	"gocyrus/lib/mboxname"
 	"gocyrus/lib/mupdate"
@@ -64,7 +65,7 @@ func (o *Ops) Push(ctx context.Context, p PushOptions) error {
 	defer c.Close()
 	q := &push{Ops: o, PushOptions: p, ctx: ctx, c: c, listed: map[mboxname.Name]mupdate.Entry{}}
 	q.KeepLocal = q.KeepLocal || o.Murder.opt.Unified
-	for _, step := range []func() error{q.list, q.removeGhosts, q.scan, q.find, q.compare, q.activate, q.unflag, q.wipe} {
+	for _, step := range []func() error{q.list, q.scan, q.removeGhosts, q.find, q.compare, q.activate, q.unflag, q.wipe} {
 		if err := step(); err != nil {
 			return err
 		}
@@ -86,13 +87,15 @@ type push struct {
 	toTell  []pushed
 	toFree  []mboxname.Name
 	toWipe  []mboxname.Name
+	found   map[mboxname.Name]bool // here, and listed
 	unknown map[mboxname.Name]bool // here, and not listed
+	scanned uint64                 // generation of mailboxes.db at the scan
 }
 
 // pushed is a mailbox that is here, as the master should have it.
 type pushed struct {
 	mupdate.Entry
-	moving bool
+	moving, decided bool // see Cargo
 }
 
 // list asks what the master has of this server.
@@ -114,8 +117,8 @@ func (q *push) list() error {
 	return nil
 }
 
-// found logs what is wrong, and says whether it is to be put right.
-func (q *push) found(format string, n mboxname.Name) bool {
+// wrong logs what is wrong, and says whether it is to be put right.
+func (q *push) wrong(format string, n mboxname.Name) bool {
 	text := fmt.Sprintf(format, n)
 	log.Warning("%s", text)
 	if q.Found != nil {
@@ -125,32 +128,11 @@ func (q *push) found(format string, n mboxname.Name) bool {
 	return true
 }
 
-// removeGhosts removes entries of ours that no mailbox is behind, the last first as
-// Cyrus does. In a murder where every server is a frontend a record may be the
-// slave's, which is no mailbox.
-func (q *push) removeGhosts() error {
-	for _, n := range slices.Backward(q.order) {
-		e, err := q.present(n)
-		if err != nil {
-			return err
-		}
-		if e != nil && (q.announced(e) || e.Is(mboxlist.FlagMoving)) {
-			continue
-		}
-		delete(q.listed, n)
-		if !q.found("Remove from MUPDATE: %s", n) {
-			continue
-		}
-		if err := q.settle(q.ctx, q.c, n); err != nil {
-			return &PushError{"couldn't mupdate delete " + string(n), asError(err)}
-		}
-	}
-	return nil
-}
-
 // scan reads the mailboxes that are here.
 func (q *push) scan() error {
+	q.scanned = q.List.Generation()
 	q.unknown = map[mboxname.Name]bool{}
+	q.found = make(map[mboxname.Name]bool, len(q.listed))
 	return q.List.Scan("", func(v mboxlist.View) error {
 		r, err := v.Remote(nil)
 		if err != nil {
@@ -163,12 +145,40 @@ func (q *push) scan() error {
 		n := v.Name()
 		q.here = append(q.here, pushed{mupdate.Entry{
 			State: mupdate.Active, Name: n, Location: q.Murder.location(string(r.Partition)), ACL: string(r.ACL),
-		}, moving})
-		if _, ok := q.listed[n]; !ok {
+		}, moving, moving && r.Is(mboxlist.FlagRemote)})
+		if _, ok := q.listed[n]; ok {
+			q.found[n] = true
+		} else {
 			q.unknown[n] = true
 		}
 		return nil
 	})
+}
+
+// removeGhosts removes entries of ours that no mailbox is behind, the last first as
+// Cyrus does. In a murder where every server is a frontend a record may be the
+// slave's, which is no mailbox.
+func (q *push) removeGhosts() error {
+	for _, n := range slices.Backward(q.order) {
+		if q.found[n] {
+			continue
+		}
+		e, err := q.present(n)
+		if err != nil {
+			return err
+		}
+		if e != nil && (q.announced(e) || e.Is(mboxlist.FlagMoving)) {
+			continue // it came after the scan: who made it has announced it
+		}
+		delete(q.listed, n)
+		if !q.wrong("Remove from MUPDATE: %s", n) {
+			continue
+		}
+		if err := q.settle(q.ctx, q.c, n); err != nil {
+			return &PushError{"couldn't mupdate delete " + string(n), asError(err)}
+		}
+	}
+	return nil
 }
 
 // manyUnknown is from how many names on one list of everything takes less than a
@@ -210,17 +220,26 @@ func (q *push) compare() error {
 	for _, b := range q.here {
 		has := q.listed[b.Name]
 		switch {
-		case has.State != mupdate.Absent && !q.Murder.has(&has):
-			if !q.KeepLocal && q.found("Remove Local Mailbox: %s", b.Name) {
+		case has.State == mupdate.Reserved && !q.Murder.has(&has):
+			// Another server is making it, or moving it here: then it will be announced,
+			// and is all there is.
+			log.Warning("MUPDATE: mailbox '%s' is here and, to the murder, reserved at %s", b.Name, has.Location)
+		case has.State == mupdate.Active && !q.Murder.has(&has):
+			if q.KeepLocal && !b.decided {
+				log.Err("MUPDATE: mailbox '%s' is here and, to the murder, at %s", b.Name, has.Location)
+			}
+			if (!q.KeepLocal || b.decided) && q.wrong("Remove Local Mailbox: %s", b.Name) {
 				q.toWipe = append(q.toWipe, b.Name)
 			}
+		case b.decided && !q.Authoritative:
+			log.Warning("MUPDATE: the move of '%s' is decided, and not told to the murder yet", b.Name)
 		case b.moving:
-			if q.found("Remove remote flag on: %s", b.Name) {
+			if q.wrong("Remove remote flag on: %s", b.Name) {
 				q.toFree = append(q.toFree, b.Name)
 			}
 		case has.State == mupdate.Active && has.Location == b.Location && mboxlist.NormalACL(has.ACL) == mboxlist.NormalACL(b.ACL):
 		default:
-			if q.found("Force Activate: %s", b.Name) {
+			if q.wrong("Force Activate: %s", b.Name) {
 				q.toTell = append(q.toTell, b)
 			}
 		}
@@ -230,7 +249,7 @@ func (q *push) compare() error {
 
 // batch is how many mailboxes are announced before it is looked whether one of them
 // has changed meanwhile.
-const batch = 512
+const batch = 8192
 
 // activate announces mailboxes.
 func (q *push) activate() error {
@@ -249,10 +268,8 @@ func (q *push) activate() error {
 			q.complain("permanent failure storing '%s'", entries[min(told, len(entries)-1)].Name)
 			return asError(err)
 		}
-		for i := range entries {
-			if err := q.again(&entries[i]); err != nil {
-				return asError(err)
-			}
+		if err := q.again(entries); err != nil {
+			return asError(err)
 		}
 	}
 	return nil
@@ -264,20 +281,35 @@ func (q *push) complain(format string, n mboxname.Name) {
 	}
 }
 
-// again looks whether a mailbox that was announced is still so. Who changes it now
-// tells the master itself: only what happened between the scan and here counts, and
-// who was at it then had the lock.
-func (q *push) again(told *mupdate.Entry) error {
-	ctx, unlock, err := q.Mailboxes.LockUser(q.ctx, told.Name.Owner())
-	if err != nil {
-		return err
+// again looks whether mailboxes that were announced are still so. Who changes one
+// now tells the master itself, after us: only what happened between the scan and
+// here counts, and who was at it then had the owner's lock and has given it back
+// when it is waited for.
+func (q *push) again(told []mupdate.Entry) error {
+	waited := map[string]bool{}
+	for i := range told {
+		owner := told[i].Name.Owner()
+		if waited[owner] {
+			continue
+		}
+		if err := q.Mailboxes.AwaitUser(q.ctx, owner); err != nil {
+			return err
+		}
+		waited[owner] = true
 	}
-	defer unlock()
-	e, err := q.present(told.Name)
-	if err != nil || e != nil && q.agrees(e, told) {
-		return err
+	if q.scanned != 0 && q.List.Generation() == q.scanned {
+		return nil
 	}
-	return q.settle(ctx, q.c, told.Name)
+	for i := range told {
+		e, err := q.present(told[i].Name)
+		if err == nil && (e == nil || !q.agrees(e, &told[i])) {
+			err = q.settle(q.ctx, q.c, told[i].Name)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // unflag ends moves to another server that nothing came of.
@@ -290,26 +322,21 @@ func (q *push) unflag() error {
 	return nil
 }
 
+// free gives a mailbox back whose move died, with all that moved at once. Who is still at it
+// has the owner's lock until the move is over.
 func (q *push) free(n mboxname.Name) error {
-	ctx, unlock, err := q.Mailboxes.LockUser(q.ctx, n.Owner())
-	if err != nil {
-		return err
+	back := q.Return
+	if q.Authoritative {
+		back = q.TakeBack
 	}
-	defer unlock()
-	e, err := q.List.Lookup(n)
-	if err != nil {
-		return &PushError{"couldn't perform lookup to un-remote-flag " + string(n), err}
-	}
-	e.Type = mboxlist.Without(mboxlist.Without(e.Type, mboxlist.FlagMoving), mboxlist.FlagRemote)
-	e.Server, e.MTime = "", 0
-	if err := q.List.Update(func(tx *mboxlist.Tx) error { return tx.Put(e) }); err != nil {
+	if err := back(q.ctx, cargoOf(n)); err != nil && !errors.Is(err, ErrMoving) {
 		return &PushError{"couldn't perform update to un-remote-flag " + string(n), err}
-	}
-	if err := q.c.Activate(ctx, n, q.Murder.location(e.Partition), e.ACL); err != nil {
-		return &PushError{"couldn't perform mupdatepush to un-remote-flag " + string(n), asError(err)}
 	}
 	return nil
 }
+
+// cargoOf is the cargo that a mailbox moves with.
+func cargoOf(n mboxname.Name) Cargo { return Cargo{User: n.Owner(), Mailbox: n} }
 
 // wipe removes the mailboxes that another server has.
 func (q *push) wipe() error {
@@ -342,8 +369,20 @@ func (q *push) wipeOne(n mboxname.Name) error {
 	if err != nil || e == nil {
 		return err
 	}
-	// Of a move that is done only the record says so.
-	e.Type = mboxlist.Without(mboxlist.Without(e.Type, mboxlist.FlagMoving), mboxlist.FlagRemote)
-	e.Server = ""
+	switch {
+	case e.Is(mboxlist.FlagMoving) && e.Is(mboxlist.FlagRemote):
+		// It is the one that was moved there. The rest of its user goes when it is
+		// announced, which the INBOX is last.
+		if n.IsInbox() {
+			return q.Leave(ctx, cargoOf(n))
+		}
+		return q.leave(ctx, e)
+	case e.Is(mboxlist.FlagMoving):
+		// A move that died; another one has the name.
+		atHome(e)
+		if err := q.Mailboxes.Thaw(ctx, e); err != nil && !errors.Is(err, mailbox.ErrNotFound) {
+			return err
+		}
+	}
 	return q.Local().delete(ctx, e, uint32(time.Now().Unix()), DeleteParams{Force: true})
 }

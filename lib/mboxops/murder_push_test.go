@@ -21,14 +21,17 @@ func active(n mboxname.Name, location, acl string) mupdate.Entry {
 }
 
 // moving flags the record of a mailbox as one that is on its way to another server.
-func moving(t *testing.T, s *site.Site, n mboxname.Name) {
+func moving(t *testing.T, s *site.Site, n mboxname.Name, decided bool) {
 	t.Helper()
 	err := s.List.Update(func(tx *mboxlist.Tx) error {
 		e, err := tx.Lookup(n)
 		if err != nil {
 			return err
 		}
-		e.Type, e.Server = mboxlist.With(mboxlist.With(e.Type, mboxlist.FlagMoving), mboxlist.FlagRemote), "be2.example.org"
+		e.Type, e.Server = mboxlist.With(e.Type, mboxlist.FlagMoving), "be2.example.org"
+		if decided {
+			e.Type = mboxlist.With(e.Type, mboxlist.FlagRemote)
+		}
 		return tx.Put(e)
 	})
 	if err != nil {
@@ -84,15 +87,23 @@ func TestPush(t *testing.T) {
 			m.set(active("user.alice.Foo", them, aliceACL))
 		}, mboxops.PushOptions{Confirm: func(n int) bool { return n != 1 }}, []string{"Remove Local Mailbox: user.alice.Foo"}, nil, true},
 		{"a move of which nothing came", "", func(t *testing.T, m *master, s *site.Site) {
-			moving(t, s, "user.alice.Foo")
+			moving(t, s, "user.alice.Foo", false)
 			m.set(mupdate.Entry{State: mupdate.Reserved, Name: "user.alice.Foo", Location: us})
-			moving(t, s, "user.alice.a-b")
+			moving(t, s, "user.alice.a-b", false)
 			m.set(mupdate.Entry{Name: "user.alice.a-b"})
 		}, mboxops.PushOptions{}, []string{"Remove remote flag on: user.alice.Foo", "Remove remote flag on: user.alice.a-b"}, nil, false},
-		{"a move that is done", "", func(t *testing.T, m *master, s *site.Site) {
-			moving(t, s, "user.alice.Foo")
+		{"a move that died, and another has it", "", func(t *testing.T, m *master, s *site.Site) {
+			moving(t, s, "user.alice.Foo", false)
 			m.set(active("user.alice.Foo", them, aliceACL))
 		}, mboxops.PushOptions{}, []string{"Remove Local Mailbox: user.alice.Foo"}, []mboxname.Name{"user.alice.Foo"}, true},
+		{"a move that is decided and not done", "", func(t *testing.T, m *master, s *site.Site) {
+			moving(t, s, "user.alice.Foo", true)
+			m.set(mupdate.Entry{State: mupdate.Reserved, Name: "user.alice.Foo", Location: us})
+		}, mboxops.PushOptions{}, nil, nil, true},
+		{"a move that is decided, and an administrator who decides otherwise", "", func(t *testing.T, m *master, s *site.Site) {
+			moving(t, s, "user.alice.Foo", true)
+			m.set(mupdate.Entry{State: mupdate.Reserved, Name: "user.alice.Foo", Location: us})
+		}, mboxops.PushOptions{Authoritative: true}, []string{"Remove remote flag on: user.alice.Foo"}, nil, false},
 		{"a master that lost everything", "", func(_ *testing.T, m *master, _ *site.Site) {
 			for n := range m.content() {
 				m.set(mupdate.Entry{Name: mboxname.Name(n)})

@@ -1,6 +1,7 @@
 package mboxops_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"maps"
@@ -177,11 +178,17 @@ var operations = []struct {
 	{"rename user", "allowusermoves: yes", false, func(o *mboxops.Ops) error {
 		return o.Rename(ctx, user("cyrus"), "user.bob", "user.rob", mboxops.RenameParams{})
 	}},
+	{"rename user with folders", "allowusermoves: yes", false, func(o *mboxops.Ops) error {
+		return o.Rename(ctx, user("cyrus"), "user.alice", "user.zoe", mboxops.RenameParams{})
+	}},
 	{"partition", "", false, func(o *mboxops.Ops) error {
 		return o.Rename(ctx, user("cyrus"), "user.alice.Foo", "user.alice.Foo", mboxops.RenameParams{Partition: "other"})
 	}},
 	{"delete", "", false, func(o *mboxops.Ops) error {
 		return o.Delete(ctx, user("alice"), "user.alice.Foo", mboxops.DeleteParams{})
+	}},
+	{"delete user", "", false, func(o *mboxops.Ops) error {
+		return o.Delete(ctx, mboxops.Root("cyrus"), "user.alice", mboxops.DeleteParams{})
 	}},
 	{"delete at once", "delete_mode: immediate", true, func(o *mboxops.Ops) error {
 		return o.Delete(ctx, user("alice"), "user.alice.Foo", mboxops.DeleteParams{})
@@ -288,6 +295,41 @@ func TestMurderDown(t *testing.T) {
 			agree(t, m, s)
 		})
 	}
+}
+
+// TestMurderDebtAlone: a debt that waits for a user's lock holds nobody up who needs the
+// master.
+func TestMurderDebtAlone(t *testing.T) {
+	m := newMaster(t)
+	s := backend(t, m, "client_timeout: 60s", "delete_mode: immediate")
+	create(t, s, "cyrus", "user.alice", "user.bob")
+	create(t, s, "alice", "user.alice.Foo")
+	m.down()
+	if err := s.Ops.Delete(ctx, user("alice"), "user.alice.Foo", mboxops.DeleteParams{}); err != nil {
+		t.Fatal(err)
+	}
+	m.up()
+	_, unlock, err := s.Mailboxes.LockUser(ctx, "alice")
+	if err != nil {
+		t.Fatal(err)
+	}
+	paid := make(chan error)
+	go func() { paid <- s.Ops.PayAll(ctx) }()
+	for s.Murder.Owed() > 0 { // it is being paid then
+		runtime.Gosched()
+	}
+	soon, cancel := context.WithTimeout(ctx, 20*time.Second)
+	defer cancel()
+	for _, n := range []mboxname.Name{"user.bob.a", "user.bob.b", "user.bob.c"} {
+		if _, err := s.Ops.Create(soon, user("bob"), n, mboxops.CreateParams{}); err != nil {
+			t.Errorf("%s, while a debt of alice's is paid: %v", n, err)
+		}
+	}
+	unlock()
+	if err := <-paid; err != nil {
+		t.Error(err)
+	}
+	agree(t, m, s)
 }
 
 // TestMurderTaken: a name that another server has is not taken from it.

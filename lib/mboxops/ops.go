@@ -54,6 +54,8 @@ var (
 	ErrBadUse = errors.New("invalid annotation entry")
 	// ErrBadIdent is the error of an identifier that no ACL can hold.
 	ErrBadIdent = acl.ErrIdentifier
+	// ErrMoving is the error of a mailbox that is on its way to another server.
+	ErrMoving = errors.New("mailbox has been moved to another server")
 	// ErrCrossMove is the error of a rename that also changes the partition.
 	ErrCrossMove = errors.New("cross-server or cross-partition move w/rename not supported")
 )
@@ -98,11 +100,17 @@ type Ops struct {
 	Stores
 	opt   Options
 	sinks []change.Sink
+	// arriving: mailboxes that are made as another server says are not for clients yet,
+	// see mboxlist.Entry.Incoming.
+	arriving bool
+	master   *Murder // that knows who has them meanwhile
 }
 
 // New is the operations on stores; the sinks hear of each mailbox that is
 // made, renamed, removed or altered as a whole.
-func New(o Options, s Stores, sinks ...change.Sink) *Ops { return &Ops{s, o, sinks} }
+func New(o Options, s Stores, sinks ...change.Sink) *Ops {
+	return &Ops{Stores: s, opt: o, sinks: sinks}
+}
 
 // tell is called after a change of e is durable, before its note ends: who finds the
 // note of a killed process tells of the mailbox.
@@ -112,21 +120,43 @@ func (o *Ops) tell(e *mboxlist.Entry) {
 	}
 }
 
-// live looks up a mailbox that is there: not a tombstone, not reserved.
+// live looks up a mailbox that is there: not a tombstone, not reserved. Of one that is
+// on its way to another server the error is ErrMoving.
 func (o *Ops) live(n mboxname.Name) (*mboxlist.Entry, error) {
-	e, err := o.List.Lookup(n)
-	if err != nil {
+	e, err := o.present(n)
+	switch {
+	case err != nil:
 		return nil, err
-	}
-	if e.Deleted() || e.Is(mboxlist.FlagReserved) {
+	case e == nil:
 		return nil, fmt.Errorf("%s: %w", n, ErrNotFound)
+	case e.Is(mboxlist.FlagMoving):
+		return nil, fmt.Errorf("%s: %w", n, ErrMoving)
 	}
 	return e, nil
 }
 
-// seenBy is live for a caller who is told nothing of what may not be looked up.
+// present is live for who takes what is on its way for what it was; nil is nothing.
+func (o *Ops) present(n mboxname.Name) (*mboxlist.Entry, error) {
+	e, err := o.List.Lookup(n)
+	switch {
+	case errors.Is(err, ErrNotFound):
+		return nil, nil
+	case err != nil:
+		return nil, err
+	case e.Deleted() || e.Is(mboxlist.FlagReserved):
+		return nil, nil
+	}
+	return e, nil
+}
+
+// seenBy is live for a caller who is told nothing of what may not be looked up. One that
+// has moved since the caller looked, and which the list of a unified murder still has, is
+// as one on its way.
 func (o *Ops) seenBy(who *Who, n mboxname.Name) (*mboxlist.Entry, acl.Rights, error) {
 	e, err := o.live(n)
+	if err == nil && o.Murder != nil && e.Is(mboxlist.FlagRemote) {
+		err = fmt.Errorf("%s: %w", n, ErrMoving)
+	}
 	if err != nil {
 		return nil, 0, err
 	}
@@ -171,6 +201,9 @@ func (o *Ops) tree(n mboxname.Name) ([]*mboxlist.Entry, error) {
 
 // lock takes the locks of the owners of two names, in order of the userids.
 func (o *Ops) lock(ctx context.Context, a, b mboxname.Name) (context.Context, func(), error) {
+	if err := o.stays(a, b); err != nil {
+		return ctx, nil, err
+	}
 	first, second := a.Owner(), b.Owner()
 	if strings.Compare(first, second) > 0 {
 		first, second = second, first
@@ -190,8 +223,8 @@ func (o *Ops) lock(ctx context.Context, a, b mboxname.Name) (context.Context, fu
 // InboxID is the unique id of a user's INBOX, empty when there is none or it
 // has the legacy layout: where the user's files are.
 func (o *Ops) InboxID(userid string) string {
-	e, err := o.live(mboxname.Inbox(userid))
-	if err != nil || e.Is(mboxlist.FlagLegacy) {
+	e, err := o.present(mboxname.Inbox(userid))
+	if err != nil || e == nil || e.Is(mboxlist.FlagLegacy) {
 		return ""
 	}
 	return e.UniqueID

@@ -31,21 +31,32 @@ func (o *Ops) setQuota(ctx context.Context, who *Who, root mboxname.Name, limits
 		q.Limit = limits
 		return nil
 	}
-	err := o.Quota.Update(root, set)
-	if err == nil || !errors.Is(err, quota.ErrNotFound) {
+	unlock, err := o.holdStill(ctx, root)
+	if err != nil {
 		return err
+	}
+	made, err := o.putQuota(root, set, ahead)
+	unlock()
+	if err != nil || !made {
+		return err
+	}
+	return o.adopt(ctx, root, false, func(had mboxname.Name) bool { return len(had) < len(root) })
+}
+
+// putQuota sets the limits of a root, and says whether it was made.
+func (o *Ops) putQuota(root mboxname.Name, set func(*quota.Root) error, ahead bool) (made bool, err error) {
+	err = o.Quota.Update(root, set)
+	if err == nil || !errors.Is(err, quota.ErrNotFound) {
+		return false, err
 	}
 	if root.Local() != "" && !ahead {
 		if _, err := o.live(root); err != nil {
 			if below, err2 := o.tree(root); err2 != nil || len(below) == 0 {
-				return err
+				return false, err
 			}
 		}
 	}
-	if err := o.Quota.Set(root, set); err != nil {
-		return err
-	}
-	return o.adopt(ctx, root, false, func(had mboxname.Name) bool { return len(had) < len(root) })
+	return true, o.Quota.Set(root, set)
 }
 
 // DeleteQuota removes a root; its mailboxes come under the one above.
@@ -56,7 +67,13 @@ func (o *Ops) DeleteQuota(ctx context.Context, who *Who, root mboxname.Name) err
 	if _, err := o.Quota.Get(root); err != nil {
 		return err
 	}
-	if err := o.Quota.Delete(root); err != nil {
+	unlock, err := o.holdStill(ctx, root)
+	if err != nil {
+		return err
+	}
+	err = o.Quota.Delete(root)
+	unlock()
+	if err != nil {
 		return err
 	}
 	return o.adopt(ctx, root, false, func(had mboxname.Name) bool { return had == root })
@@ -74,7 +91,7 @@ func (o *Ops) adopt(ctx context.Context, top mboxname.Name, quiet bool, takes fu
 		boxes = append(boxes, e)
 	}
 	for _, e := range boxes {
-		if e.Is(mboxlist.FlagRemote) || e.Is(mboxlist.FlagIntermediate) {
+		if e.Is(mboxlist.FlagRemote) && !e.Incoming() || e.Is(mboxlist.FlagIntermediate) {
 			continue
 		}
 		root, _, err := o.Quota.Find(e.Name)

@@ -52,6 +52,11 @@ func (o *Ops) Rename(ctx context.Context, who *Who, from, to mboxname.Name, p Re
 			return err
 		}
 	}
+	for _, b := range below {
+		if b.Is(mboxlist.FlagRemote) {
+			return fmt.Errorf("%s is on %s: %w", b.Name, b.Server, ErrCrossMove)
+		}
+	}
 	if err := o.roomBelow(from, to, below); err != nil {
 		return err
 	}
@@ -154,32 +159,55 @@ func (o *Ops) moveTree(ctx context.Context, who *Who, e *mboxlist.Entry, to mbox
 			parent = made
 		}
 	}
-	for _, old := range append([]*mboxlist.Entry{e}, below...) {
-		was := old.Name
-		var err error
+	was, err := o.moveEach(ctx, append([]*mboxlist.Entry{e}, below...), from, to, p)
+	if err != nil {
+		return err
+	}
+	if o.opt.UnsubscribeGone && who.UserID != "" {
+		for _, n := range was {
+			logged("subscription to", n, o.Subs.Set(o.User(who.UserID), n, false))
+		}
+	}
+	if !moveUser {
+		return nil
+	}
+	if err := o.dropRoots(from); err != nil {
+		return err
+	}
+	return o.moveUserFiles(userid, to.Owner(), inboxID)
+}
+
+// moveEach moves the mailboxes of a tree, the one at its top first, all or none of
+// them, and returns the names that they had.
+func (o *Ops) moveEach(ctx context.Context, all []*mboxlist.Entry, from, to mboxname.Name, p RenameParams) (was []mboxname.Name, err error) {
+	var steps []step
+	defer func() {
+		if err != nil {
+			o.undo(ctx, steps)
+		}
+	}()
+	moveUser := from.IsInbox() && to.IsInbox()
+	for _, e := range all {
+		s := step{e, *e}
+		name := to + e.Name[len(from):]
 		if moveUser {
-			err = o.moveOwned(ctx, old, to+was[len(from):], userid, to.Owner())
+			err = o.moveOwned(ctx, e, name, from.Owner(), to.Owner())
 		} else {
-			err = o.move(ctx, old, to+was[len(from):], old.Partition)
+			err = o.move(ctx, e, name, e.Partition)
 		}
 		if err != nil {
-			return err
+			return nil, err
 		}
-		log.Notice("Rename: %s -> %s", was, to+was[len(from):])
+		steps, was = append(steps, s), append(was, s.was.Name)
+		log.Notice("Rename: %s -> %s", s.was.Name, name)
 		if p.Progress != nil {
-			p.Progress(was, to+was[len(from):])
-		}
-		if o.opt.UnsubscribeGone && who.UserID != "" {
-			logged("subscription to", was, o.Subs.Set(o.User(who.UserID), was, false))
+			p.Progress(s.was.Name, name)
 		}
 	}
 	if moveUser {
-		if err := o.dropRoots(from); err != nil {
-			return err
-		}
-		return o.moveUserFiles(userid, to.Owner(), inboxID)
+		return was, nil
 	}
-	return o.fillIn(ctx, from, e.Partition)
+	return was, o.fillIn(ctx, from, all[0].Partition)
 }
 
 // moveOwned is move of a mailbox whose owner is renamed, in its access list too: in
@@ -284,6 +312,11 @@ func (o *Ops) moveAt(ctx context.Context, e *mboxlist.Entry, to mboxname.Name, p
 		err := o.List.Update(func(tx *mboxlist.Tx) error {
 			if to == was.Name {
 				return tx.Put(&moved)
+			}
+			if was.Incoming() {
+				if err := makeRoom(tx, to); err != nil {
+					return err
+				}
 			}
 			return tx.Rename(was.Name, &moved)
 		})

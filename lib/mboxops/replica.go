@@ -2,7 +2,6 @@ package mboxops
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -51,12 +50,26 @@ func (o *Ops) CreateReplica(ctx context.Context, n mboxname.Name, p ReplicaParam
 	if err != nil {
 		return nil, err
 	}
-	if old != nil && !old.Is(mboxlist.FlagIntermediate) {
+	remote := old != nil && o.arriving && old.Is(mboxlist.FlagRemote) && !old.Incoming()
+	if old != nil && !old.Is(mboxlist.FlagIntermediate) && !remote {
 		return nil, fmt.Errorf("%s: %w", n, ErrExists)
 	}
 	e := p.entry(n)
+	if o.arriving {
+		e.Type = mboxlist.With(e.Type, mboxlist.FlagRemote)
+	}
+	if remote {
+		e.Server = old.Server
+	}
 	if o.Mailboxes.Options().LegacyDirs {
 		e.Type = mboxlist.With(e.Type, mboxlist.FlagLegacy)
+	}
+	if n.IsInbox() && !e.Is(mboxlist.FlagLegacy) {
+		// What was kept when the user moved away from here: see Leave.
+		user := n.Owner()
+		if err := o.moveSeen(o.Layout.UserFile(user, "seen", ""), o.Layout.UserFile(user, "seen", e.UniqueID)); err != nil {
+			return nil, err
+		}
 	}
 	root, _, err := o.Quota.Find(n)
 	if err != nil {
@@ -136,15 +149,6 @@ func (p *ReplicaParams) entry(n mboxname.Name) *mboxlist.Entry {
 	return e
 }
 
-// present is live that has nil for a name without a mailbox.
-func (o *Ops) present(n mboxname.Name) (*mboxlist.Entry, error) {
-	e, err := o.live(n)
-	if errors.Is(err, ErrNotFound) {
-		return nil, nil
-	}
-	return e, err
-}
-
 // RenameReplica gives this one mailbox another name, another partition, or both;
 // those below it stay. A UIDVALIDITY that is not 0 becomes the mailbox's. That
 // the mailbox is there and so already is no error: a peer that did not get the
@@ -161,7 +165,7 @@ func (o *Ops) RenameReplica(ctx context.Context, from, to mboxname.Name, partiti
 		return err
 	}
 	defer unlock()
-	e, err := o.live(from)
+	e, err := o.ours(from)
 	if err != nil {
 		return err
 	}

@@ -3,6 +3,7 @@ package mboxops
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 
 	"gocyrus/lib/change"
@@ -19,11 +20,21 @@ func (o *Ops) DeleteReplica(ctx context.Context, n mboxname.Name) error {
 		return err
 	}
 	defer unlock()
-	e, err := o.live(n)
+	e, err := o.ours(n)
 	if err != nil {
 		return err
 	}
 	return o.destroyReplica(ctx, e)
+}
+
+// ours is live for a mailbox that has files here, though another server may have it still:
+// see mboxlist.Entry.Incoming.
+func (o *Ops) ours(n mboxname.Name) (*mboxlist.Entry, error) {
+	e, err := o.live(n)
+	if err == nil && e.Foreign() {
+		return nil, fmt.Errorf("%s is on %s: %w", n, e.Server, ErrNotFound)
+	}
+	return e, err
 }
 
 func (o *Ops) destroyReplica(ctx context.Context, e *mboxlist.Entry) error {
@@ -126,6 +137,7 @@ func (o *Ops) userMailboxes(inbox mboxname.Name, deleted bool) ([]*mboxlist.Entr
 		}
 		all = append(all, old...)
 	}
+	all = slices.DeleteFunc(all, (*mboxlist.Entry).Foreign)
 	slices.Reverse(all)
 	return all, nil
 }
@@ -150,7 +162,9 @@ func (o *Ops) deletedOf(inbox mboxname.Name) (all []*mboxlist.Entry, err error) 
 			return nil
 		}
 		e, err := v.Entry()
-		all = append(all, e)
+		if err == nil && !e.Foreign() {
+			all = append(all, e)
+		}
 		return err
 	})
 	return all, err

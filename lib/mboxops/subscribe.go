@@ -17,7 +17,7 @@ func (o *Ops) User(userid string) subs.User {
 // Subscribe subscribes the caller to a mailbox, or ends that. Ending it is
 // possible for any name; beginning it only for mailboxes that the caller may
 // look up, unless the site lets any name be subscribed to.
-func (o *Ops) Subscribe(_ context.Context, who *Who, n mboxname.Name, on bool) error {
+func (o *Ops) Subscribe(ctx context.Context, who *Who, n mboxname.Name, on bool) error {
 	if on && !o.opt.AllSubscribed {
 		e, rights, err := o.seenBy(who, n)
 		if err != nil {
@@ -27,5 +27,10 @@ func (o *Ops) Subscribe(_ context.Context, who *Who, n mboxname.Name, on bool) e
 			return fmt.Errorf("%s: %w", e.Name, ErrNotFound)
 		}
 	}
+	unlock, err := o.holdStill(ctx, mboxname.Inbox(who.UserID))
+	if err != nil {
+		return err
+	}
+	defer unlock()
 	return o.Subs.Set(o.User(who.UserID), n, on)
 }

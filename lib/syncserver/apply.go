@@ -141,7 +141,9 @@ func (a *application) place(ctx context.Context) (err error) {
 	switch {
 	case a.entry == nil || a.entry.Deleted() || a.entry.Is(mboxlist.FlagIntermediate) || a.entry.Is(mboxlist.FlagReserved):
 		return a.create(ctx)
-	case a.entry.Is(mboxlist.FlagRemote):
+	case a.entry.Is(mboxlist.FlagRemote) && !a.entry.Incoming() && a.s.ops(ctx).TakesIn():
+		return a.create(ctx)
+	case a.entry.Is(mboxlist.FlagRemote) && !a.entry.Incoming():
 		return fmt.Errorf("%w: %s is on another server", csync.ErrMoved, a.m.Name)
 	case a.entry.UniqueID == a.m.UniqueID:
 		return nil

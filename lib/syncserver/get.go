@@ -54,7 +54,7 @@ func (s *Session) getUser(ctx context.Context, value []byte, a *Answer) error {
 // is just being made or removed is passed over.
 func (s *Session) mailboxItem(ctx context.Context, e *mboxlist.Entry, a *Answer) (mboxname.Name, error) {
 	switch {
-	case e.Deleted(), e.Is(mboxlist.FlagReserved), e.Is(mboxlist.FlagRemote), e.Kind() == sievedir.Kind && !s.sieveMailbox():
+	case e.Deleted(), e.Is(mboxlist.FlagReserved), e.Is(mboxlist.FlagRemote) && !e.Incoming(), e.Kind() == sievedir.Kind && !s.sieveMailbox():
 		return "", nil
 	case e.Is(mboxlist.FlagIntermediate):
 		m := syncstate.Intermediate(e)
@@ -175,7 +175,8 @@ func (e *Engine) live(n mboxname.Name) (*mboxlist.Entry, error) {
 }
 
 func isLive(e *mboxlist.Entry) bool {
-	return !e.Deleted() && !e.Is(mboxlist.FlagIntermediate) && !e.Is(mboxlist.FlagReserved) && !e.Is(mboxlist.FlagRemote)
+	return !e.Deleted() && !e.Is(mboxlist.FlagIntermediate) && !e.Is(mboxlist.FlagReserved) &&
+		(!e.Is(mboxlist.FlagRemote) || e.Incoming())
 }
 
 // getMeta is GET META: what a user has seen of others' mailboxes, subscriptions,

@@ -10,6 +10,7 @@ import (
 	"gocyrus/lib/indexfile"
 	"gocyrus/lib/log"
 	"gocyrus/lib/mailbox"
+	"gocyrus/lib/mboxlist"
 )
 
 // check says whether the mailbox is in a state from which the master's can be
@@ -34,7 +35,7 @@ func (a *application) check(tx *mailbox.Tx) error {
 
 // bareType is a type without what is each server's own.
 func bareType(t string) string {
-	t = strings.ReplaceAll(t, "l", "")
+	t = mboxlist.Without(strings.ReplaceAll(t, "l", ""), mboxlist.FlagRemote)
 	if t == "" {
 		return "e"
 	}

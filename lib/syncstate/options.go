@@ -43,9 +43,10 @@ func SetOptions(o indexfile.Options, letters string) indexfile.Options {
 }
 
 // WireType is the type of a mailbox as MBOXTYPE has it: empty for plain mail, and
-// without the letter for a legacy directory, which is a matter of each server.
+// without the letters for a legacy directory and for one that is arriving, which are a
+// matter of each server.
 func WireType(typ string) string {
-	typ = mboxlist.Without(typ, mboxlist.FlagLegacy)
+	typ = mboxlist.Without(mboxlist.Without(typ, mboxlist.FlagLegacy), mboxlist.FlagRemote)
 	if typ == "e" {
 		return ""
 	}

@@ -31,7 +31,7 @@ func TestOptionLetters(t *testing.T) {
 }
 
 func TestWireType(t *testing.T) {
-	for in, want := range map[string]string{"e": "", "el": "", "f": "f", "fl": "f", "ei": "ei", "ed": "ed"} {
+	for in, want := range map[string]string{"e": "", "el": "", "f": "f", "fl": "f", "ei": "ei", "er": "", "ed": "ed"} {
 		if got := WireType(in); got != want {
 			t.Errorf("WireType(%q) = %q; want %q", in, got, want)
 		}
