@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 	"sync"
+	"time"
 
 	"gocyrus/lib/prot"
 )
@@ -151,10 +152,10 @@ func (c *Conn) Collect(tag, kind string, relay *Relay, each func(line []byte) er
 		if err := c.pause(relay); err != nil {
 			return Reply{}, err
 		}
-		if err := c.readable(); err != nil {
+		head, err := c.head()
+		if err != nil {
 			return Reply{}, err
 		}
-		head, _ := c.r.Peek(min(c.r.Buffered(), 64))
 		if !is(head, kind) {
 			reply, done, err := c.one(tag, relay)
 			if err == nil && !done {
@@ -192,6 +193,27 @@ func (c *Conn) one(tag string, relay *Relay) (reply Reply, done bool, err error)
 		err = c.fail(fmt.Errorf("%w: %.80q", ErrProtocol, b))
 	}
 	return reply, done, err
+}
+
+// headSize is as much of an answer as it takes to know what it is.
+const headSize = 64
+
+// head waits for the beginning of an answer: headSize octets, or its first line. What is
+// in the buffer may end anywhere.
+func (c *Conn) head() ([]byte, error) {
+	for {
+		if err := c.readable(); err != nil {
+			return nil, err
+		}
+		b, _ := c.r.Peek(min(c.r.Buffered(), headSize))
+		if len(b) == headSize || bytes.IndexByte(b, '\n') >= 0 {
+			return b, nil
+		}
+		c.nc.SetReadDeadline(time.Now().Add(c.limit))
+		if _, err := c.r.Peek(len(b) + 1); err != nil {
+			return nil, c.fail(unexpected(err))
+		}
+	}
 }
 
 // is says whether an answer begins with "* kind" or "* n kind".

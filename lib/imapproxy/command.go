@@ -92,10 +92,33 @@ func (c *Conn) Pass(tag string, p *imapwire.Parser, relay *Relay, max int64, fre
 			}
 			return refused, err
 		}
-		if err := in.CopyN(c, n); err != nil {
+		if err := c.carry(in, n); err != nil {
 			return nil, err
 		}
 	}
+}
+
+// carry sends the next n octets of the client. Those of a large literal come and go
+// in large pieces. An error of the backend does not stop the reading, for the client
+// must stay in step: it is returned at the end.
+func (c *Conn) carry(in *prot.Conn, n int64) error {
+	if n < bigSize/4 {
+		return in.CopyN(c, n)
+	}
+	buf := bigPool.Get().(*[bigSize]byte)
+	defer bigPool.Put(buf)
+	var lost error
+	for n > 0 {
+		m, err := in.Read(buf[:min(n, bigSize)])
+		if err != nil {
+			return err
+		}
+		if lost == nil {
+			_, lost = c.Write(buf[:m])
+		}
+		n -= int64(m)
+	}
+	return lost
 }
 
 const tooBig = "[TOOBIG] Command arguments exceed fixed limit"

@@ -273,6 +273,44 @@ func TestBodies(t *testing.T) {
 	}
 }
 
+// drip is a connection on which octets come one by one, as they may at any place where a
+// packet ends.
+type drip struct{ net.Conn }
+
+func (d drip) Read(p []byte) (int, error) { return d.Conn.Read(p[:min(1, len(p))]) }
+
+// TestCut: an answer is what it is wherever it was cut on its way.
+func TestCut(t *testing.T) {
+	near, be := pipe(t)
+	b := backend.Bare(backend.IMAP, drip{near}, backend.Options{})
+	c := newConn("be1.example.org", b, waitLimit)
+	go io.WriteString(be, "* 123 FETCH (UID 7 BODY[] {5}\r\nhello)\r\n* 124 EXISTS\r\n* 124 FETCH (UID 8 BODY[] {3}\r\nabc)\r\nt OK Completed\r\n"+
+		"* METADATA \"\" (/x \"1;2\")\r\n* LIST () \"/\" x\r\nu OK Completed\r\n")
+	in, cl := client(t)
+	got := map[uint32]*bytes.Buffer{}
+	reply, err := c.Bodies("t", &Relay{To: in}, func(uid uint32, _ int64) (io.Writer, error) {
+		got[uid] = new(bytes.Buffer)
+		return got[uid], nil
+	})
+	if err != nil || !reply.OK() || len(got) != 2 || got[7].String() != "hello" || got[8].String() != "abc" {
+		t.Errorf("%v, %v: %v", reply, err, got)
+	}
+	var lines []string
+	reply, err = c.Collect("u", "METADATA", &Relay{To: in}, func(line []byte) error {
+		lines = append(lines, string(line))
+		return nil
+	})
+	if err != nil || !reply.OK() || len(lines) != 1 {
+		t.Errorf("%v, %v: %q", reply, err, lines)
+	}
+	in.Flush()
+	const want = "* 124 EXISTS\r\n* LIST () \"/\" x\r\n"
+	rest := make([]byte, len(want))
+	if _, err := io.ReadFull(cl, rest); err != nil || string(rest) != want {
+		t.Errorf("the client was told %q, %v", rest, err)
+	}
+}
+
 func TestParse(t *testing.T) {
 	for line, want := range map[string]Fetch{
 		`* 1 FETCH (UID 3 FLAGS (\Seen x) INTERNALDATE " 1-Jan-2024 00:00:00 +0000")` + "\r\n": {3, `\Seen x`, " 1-Jan-2024 00:00:00 +0000"},

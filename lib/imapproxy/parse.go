@@ -161,10 +161,10 @@ func ParseFetch(line []byte) (f Fetch, ok bool) {
 func (c *Conn) Bodies(tag string, relay *Relay, begin func(uid uint32, size int64) (io.Writer, error)) (Reply, error) {
 	var failed error
 	for {
-		if err := c.readable(); err != nil {
+		head, err := c.head()
+		if err != nil {
 			return Reply{}, err
 		}
-		head, _ := c.r.Peek(min(c.r.Buffered(), 64))
 		if !is(head, "FETCH") {
 			reply, done, err := c.one(tag, relay)
 			if err == nil && !done {

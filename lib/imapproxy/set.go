@@ -2,8 +2,10 @@ package imapproxy
 
 import (
 	"context"
+	"fmt"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -23,13 +25,13 @@ const (
 )
 
 // Set is the connections of one client's session: one to each server. It serves
-// one goroutine.
+// one goroutine, or several that use different servers.
 type Set struct {
 	opts  *proxy.Options
 	ctx   context.Context
 	user  string
 	limit time.Duration
-	tags  int
+	tags  atomic.Int64
 	audit func(server string, c *backend.Conn)
 
 	mu    sync.Mutex // for what a timer does
@@ -46,8 +48,7 @@ func NewSet(ctx context.Context, o *proxy.Options, user string, limit time.Durat
 
 // Tag is a new tag, for a command that the client did not send.
 func (s *Set) Tag() string {
-	s.tags++
-	return "PROXY" + strconv.Itoa(s.tags-1)
+	return "PROXY" + strconv.FormatInt(s.tags.Add(1)-1, 10)
 }
 
 // Get returns the connection to a server, held until Put: the one that is there if
@@ -80,10 +81,32 @@ func (s *Set) Get(server string) (*Conn, error) {
 	c = newConn(server, b, s.limit)
 	c.held = true
 	context.AfterFunc(s.ctx, func() { c.nc.Close() })
+	if s.opts.Unified {
+		if err := s.introduce(c); err != nil {
+			return nil, fmt.Errorf("%s: %w: %w", server, proxy.ErrUnavailable, err)
+		}
+	}
 	s.mu.Lock()
 	s.conns[server] = c
 	s.mu.Unlock()
 	return c, nil
+}
+
+// RelayField is the field of ID (RFC 2971) by which a server says that it continues a
+// client's session. Where every server passes sessions on, two that each believe the
+// other to have a mailbox would else pass one to and fro without end.
+const RelayField = "x-gocyrus-relay"
+
+// introduce says that the session is a client's of this server.
+func (s *Set) introduce(c *Conn) error {
+	limit := c.limit
+	defer func() { c.limit = limit }()
+	c.limit = min(limit, aliveLimit)
+	if err := c.Send("I01", `ID ("name" "gocyrus" "`+RelayField+`" "1")`); err != nil {
+		return err
+	}
+	_, err := c.Answer("I01", nil)
+	return err
 }
 
 // Put gives a connection back. It is closed when it stays unused.
