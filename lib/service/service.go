@@ -99,6 +99,9 @@ func Run(c *cli.Context, protocol string, newServer func(*config.Config, *cli.Co
 		return failure(exitConfig, err)
 	}
 	openLog(cfg, env.service)
+	if err := CheckMurder(cfg); err != nil {
+		return failure(exitConfig, err)
+	}
 	if err := settle(cfg); err != nil {
 		return failure(exitFailed, err)
 	}
