@@ -70,7 +70,7 @@ func (c *Client) everything(prefix mboxname.Name) (items []allItem, err error) {
 	seen := make(map[string]bool)
 	err = c.site.List.Scan(prefix.DB(), func(v mboxlist.View) error {
 		e, err := v.Entry()
-		if err != nil || !isOurs(e) || e.Is(mboxlist.FlagIntermediate) {
+		if err != nil || !c.isOurs(e) || e.Is(mboxlist.FlagIntermediate) {
 			return err
 		}
 		owner := e.Name.Owner()

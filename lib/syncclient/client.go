@@ -89,7 +89,7 @@ func New(s *site.Site, o Options, dial Dialer, stop <-chan struct{}, report Repo
 		reader:      newReader(s),
 		sieve:       sievedir.New(sievedir.OptionsFrom(s.Config), s.Ops),
 		cache:       openCache(o.CacheKind, o.CachePath),
-		locks:       userLocks{layout: s.Layout, host: o.Dial.Addr, noWait: o.NoWait},
+		locks:       userLocks{layout: s.Layout, host: o.Dial.Addr, noWait: o.NoWait, none: o.Moving},
 		bytes:       newBudget(o.Bytes),
 		stop:        stop,
 		slowAfter:   slowAfter,

@@ -74,7 +74,7 @@ func (p *pass) merge(ctx context.Context, l *localBox, remote *csync.Mailbox) er
 
 // planOf plans the merge of the mailbox that v shows.
 func (c *Client) planOf(v *mailbox.View, e *mboxlist.Entry, remote *csync.Mailbox) (mergePlan, error) {
-	local, err := c.reader.Mailbox(v, e)
+	local, err := c.reader.Mailbox(v, settled(e))
 	if err != nil {
 		return mergePlan{}, err
 	}

@@ -39,7 +39,7 @@ func (c *Client) look(ctx context.Context, e *mboxlist.Entry) (*localBox, error)
 }
 
 func (c *Client) read(l *localBox, v *mailbox.View) (err error) {
-	l.state, err = c.reader.Mailbox(v, l.entry)
+	l.state, err = c.reader.Mailbox(v, settled(l.entry))
 	if err == nil {
 		// What a master of conversations sent is kept for it, and is no state of
 		// this server's own.
@@ -219,23 +219,40 @@ func (c *Client) entry(name mboxname.Name) (*mboxlist.Entry, error) {
 	if errors.Is(err, mboxlist.ErrNotFound) {
 		return nil, nil
 	}
-	if err != nil || !isOurs(e) {
+	if err != nil || !c.isOurs(e) {
 		return nil, err
 	}
 	return e, nil
 }
 
-// isOurs says whether an entry is a mailbox that this server holds.
-func isOurs(e *mboxlist.Entry) bool {
-	return !e.Deleted() && !e.Is(mboxlist.FlagRemote) && !e.Is(mboxlist.FlagReserved) && !e.Is(mboxlist.FlagMoving)
+// isOurs says whether an entry is a mailbox that this server holds. One that moves to
+// another is whoever's who moves it.
+func (c *Client) isOurs(e *mboxlist.Entry) bool {
+	if e.Is(mboxlist.FlagMoving) {
+		return c.opt.Moving && !e.Deleted()
+	}
+	return !e.Deleted() && !e.Is(mboxlist.FlagRemote) && !e.Is(mboxlist.FlagReserved)
 }
+
+// settled is e as the other server is to know it: that it moves is of no meaning there.
+func settled(e *mboxlist.Entry) *mboxlist.Entry {
+	if !e.Is(mboxlist.FlagMoving) {
+		return e
+	}
+	there := *e
+	there.Type, there.Server = mboxlist.Without(mboxlist.Without(e.Type, mboxlist.FlagMoving), mboxlist.FlagRemote), ""
+	return &there
+}
+
+// wanted says whether a mailbox is to be brought over.
+func (c *Client) wanted(n mboxname.Name) bool { return c.opt.Only == nil || c.opt.Only(n) }
 
 // owned are a user's mailboxes, deleted ones too, in the order of mailboxes.db; not
 // those that are there for their children alone.
 func (c *Client) owned(userid string) (all []*mboxlist.Entry, err error) {
 	add := func(v mboxlist.View) error {
 		e, err := v.Entry()
-		if err == nil && isOurs(e) && !e.Is(mboxlist.FlagIntermediate) && e.Name.Owner() == userid {
+		if err == nil && c.isOurs(e) && !e.Is(mboxlist.FlagIntermediate) && e.Name.Owner() == userid && c.wanted(e.Name) {
 			all = append(all, e)
 		}
 		return err

@@ -6,8 +6,10 @@ import (
 	"strings"
 	"time"
 
+	"gocyrus/lib/backend"
 	"gocyrus/lib/config"
 	"gocyrus/lib/csync"
+	"gocyrus/lib/mboxname"
 	"gocyrus/lib/saslclient"
 	"gocyrus/lib/synclog"
 	"gocyrus/lib/tlsconf"
@@ -40,6 +42,16 @@ type Options struct {
 	NeedCompression bool   // -z
 	UseCache        bool   // what was remembered of the replica need not be asked
 
+	// Moving says that this is the way of mailboxes to another server, whose records
+	// say so: see mboxops.Cargo.
+	Moving bool
+	// Only, unless nil, says which mailboxes of a user are brought over: the rest is
+	// not looked at.
+	Only func(mboxname.Name) bool
+	// Stray, unless nil, says of a mailbox that the replica alone has whether it is a
+	// leftover, which goes.
+	Stray func(*csync.Mailbox) bool
+
 	Users int   // how many users are worked on at the same time
 	Bytes int64 // of messages on their way
 }
@@ -64,6 +76,7 @@ func OptionsFrom(cfg *config.Config, channel string) (Options, error) {
 	o := Options{
 		Channel: channel,
 		Dial: csync.Options{
+			Bind:    backend.BindName(cfg),
 			Addr:    c.Str("sync_host"),
 			Port:    c.Str("sync_port"),
 			TryIMAP: cfg.Bool("sync_try_imap"),

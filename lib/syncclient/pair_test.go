@@ -355,7 +355,7 @@ func (h *host) dump(owner string) string {
 	var out []string
 	h.must(h.List.Scan("", func(v mboxlist.View) error {
 		e, err := v.Entry()
-		if err != nil || !isOurs(e) || e.Is(mboxlist.FlagIntermediate) || e.Name.Owner() != owner {
+		if err != nil || !c.isOurs(e) || e.Is(mboxlist.FlagIntermediate) || e.Name.Owner() != owner {
 			return err
 		}
 		out = append(out, h.dumpBox(c, e))

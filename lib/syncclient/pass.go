@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"gocyrus/lib/csync"
 	"gocyrus/lib/guid"
@@ -62,8 +63,11 @@ func (p *pass) run(ctx context.Context) error {
 	if err := p.reserve(ctx, todo, there); err != nil {
 		return errors.Join(failed, err)
 	}
-	first, rest := inboxesFirst(todo, there)
-	for _, part := range [][]*localBox{first, rest} {
+	parts := inboxesFirst(todo, there)
+	if p.c.opt.Moving {
+		parts = levels(todo, there)
+	}
+	for _, part := range parts {
 		if err := p.updateAll(ctx, part, there); err != nil {
 			if failed == nil {
 				failed = err
@@ -78,7 +82,8 @@ func (p *pass) run(ctx context.Context) error {
 
 // inboxesFirst parts the INBOXes that the replica does not have from the rest: to it, a
 // user without one is nobody, and can have no other mailboxes.
-func inboxesFirst(todo []*localBox, there map[string]*csync.Mailbox) (first, rest []*localBox) {
+func inboxesFirst(todo []*localBox, there map[string]*csync.Mailbox) [][]*localBox {
+	var first, rest []*localBox
 	for _, l := range todo {
 		if l.entry.Name.IsInbox() && there[l.entry.UniqueID] == nil {
 			first = append(first, l)
@@ -86,7 +91,24 @@ func inboxesFirst(todo []*localBox, there map[string]*csync.Mailbox) (first, res
 			rest = append(rest, l)
 		}
 	}
-	return first, rest
+	return [][]*localBox{first, rest}
+}
+
+// levels parts mailboxes so that what is to be made comes after what it is below: for
+// a mailbox without one above it Cyrus makes that, and tells the murder of it.
+func levels(todo []*localBox, there map[string]*csync.Mailbox) [][]*localBox {
+	var parts [][]*localBox
+	for _, l := range todo {
+		depth := 0
+		if there[l.entry.UniqueID] == nil {
+			depth = strings.Count(string(l.entry.Name), ".")
+		}
+		for len(parts) <= depth {
+			parts = append(parts, nil)
+		}
+		parts[depth] = append(parts[depth], l)
+	}
+	return parts
 }
 
 // updateAll updates mailboxes beside each other. The error is the first.
@@ -155,6 +177,9 @@ func (p *pass) judge(r *csync.Mailbox) fate {
 		return leave
 	}
 	if p.gone[r.Name] && !p.known(r.UniqueID) {
+		return remove
+	}
+	if p.c.opt.Stray != nil && p.c.opt.Stray(r) {
 		return remove
 	}
 	if !p.deleting {

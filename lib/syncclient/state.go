@@ -53,7 +53,7 @@ func (c *Client) quotas(ctx context.Context, s *session, boxes []*localBox, ther
 		}
 	}
 	for _, q := range there {
-		if !roots[q.Root] {
+		if !roots[q.Root] && c.opt.Only == nil {
 			c.progress("UNQUOTA %s", q.Root)
 			jobs = append(jobs, s.start("UNQUOTA", client.Text(q.Root)))
 		}

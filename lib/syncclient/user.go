@@ -87,7 +87,7 @@ func (c *Client) lookAll(ctx context.Context, p *pass, userid string) error {
 			continue
 		}
 		e, err := c.site.List.LookupID(r.UniqueID)
-		if err == nil && isOurs(e) && !e.Is(mboxlist.FlagIntermediate) {
+		if err == nil && c.isOurs(e) && !e.Is(mboxlist.FlagIntermediate) && c.wanted(e.Name) {
 			have[e.UniqueID] = true
 			entries = append(entries, e)
 		}
@@ -240,7 +240,7 @@ func (p *pass) elsewhere(names []mboxname.Name) (more []mboxname.Name) {
 			continue
 		}
 		e, err := p.c.site.List.LookupID(r.UniqueID)
-		if err == nil && isOurs(e) && !e.Is(mboxlist.FlagIntermediate) && !slices.Contains(names, e.Name) {
+		if err == nil && p.c.isOurs(e) && !e.Is(mboxlist.FlagIntermediate) && !slices.Contains(names, e.Name) {
 			more = append(more, e.Name)
 		}
 	}

@@ -1,0 +1,156 @@
+package xfer
+
+import (
+	"context"
+	"strings"
+	"time"
+
+	"gocyrus/lib/inflight"
+	"gocyrus/lib/log"
+	"gocyrus/lib/mboxlist"
+	"gocyrus/lib/mboxname"
+	"gocyrus/lib/mboxops"
+)
+
+// A journey is a move as a note has it.
+type journey struct {
+	mboxops.Cargo
+	server, partition string
+}
+
+// A note says that a cargo may be under way: "user" or "mailbox", which, to what server
+// and partition. How far it is is in mailboxes.db.
+const (
+	userNote    = "user"
+	mailboxNote = "mailbox"
+)
+
+func (j journey) note() string {
+	kind, name := userNote, j.User
+	if name == "" {
+		kind, name = mailboxNote, string(j.Mailbox)
+	}
+	return strings.Join([]string{kind, name, j.server, j.partition}, "\x00")
+}
+
+// readNote is the opposite. A note that is none has no cargo.
+func readNote(text string) (j journey) {
+	f := strings.Split(text, "\x00")
+	if len(f) != 4 {
+		return j
+	}
+	switch f[0] {
+	case userNote:
+		j.User = f[1]
+	case mailboxNote:
+		j.Mailbox = mboxname.Name(f[1])
+	}
+	j.server, j.partition = f[2], f[3]
+	return j
+}
+
+// Recover takes over the moves of processes that are gone: those that are not decided
+// are undone, the others go on, until both are done or the mover is closed. After a
+// crash of the machine, which may lose notes, it looks for them in mailboxes.db.
+func (m *Mover) Recover() error {
+	if m.site.Murder == nil {
+		return nil
+	}
+	return inflight.Recover(m.opt.Notes, func(f inflight.Found) error {
+		moves := map[mboxops.Cargo]journey{}
+		for _, text := range f.Notes {
+			if j := readNote(text); j.Cargo != (mboxops.Cargo{}) {
+				moves[j.Cargo] = j
+			}
+		}
+		if f.Down {
+			if err := m.lookEverywhere(moves); err != nil {
+				return err
+			}
+		}
+		for _, j := range moves {
+			note, err := m.notes.Begin(j.note())
+			if err != nil {
+				return err
+			}
+			m.finish(j, note, 0)
+		}
+		return nil
+	})
+}
+
+// lookEverywhere finds all that is under way.
+func (m *Mover) lookEverywhere(moves map[mboxops.Cargo]journey) error {
+	return m.site.List.Scan("", func(v mboxlist.View) error {
+		if v.Is(mboxlist.FlagMoving) {
+			// A mailbox that moves alone is the same cargo as its user's to who ends
+			// the move: what does not move is left alone.
+			c := mboxops.Cargo{User: v.Name().Owner()}
+			if c.User == "" {
+				c.Mailbox = v.Name()
+			}
+			if _, ok := moves[c]; !ok {
+				moves[c] = journey{c, string(v.Server()), ""}
+			}
+		}
+		return nil
+	})
+}
+
+// finish ends a move in the background, after a wait, however often it takes. What is
+// decided is tried each time as soon; where only a copy is to be removed, the waits grow.
+func (m *Mover) finish(j journey, note *inflight.Note, wait time.Duration) {
+	m.rest.Go(func() {
+		timer := time.NewTimer(wait)
+		defer timer.Stop()
+		next := m.opt.Retry
+		for {
+			select {
+			case <-m.ctx.Done():
+				return // the note is left to whoever comes next
+			case <-timer.C:
+			}
+			err := m.end(m.ctx, j)
+			if err == nil {
+				note.End()
+				return
+			}
+			log.Err("XFER: the move of %s to %s stays to be finished: %v", j.Cargo, j.server, err)
+			timer.Reset(next)
+			if !m.unfinished(j.Cargo) {
+				next = min(2*next, longestWait)
+			}
+		}
+	})
+}
+
+// longestWait is between two attempts to remove a copy.
+const longestWait = time.Hour
+
+// end takes one attempt to end a move that nobody is at any more.
+func (m *Mover) end(ctx context.Context, j journey) error {
+	release, err := m.alone(j.Cargo)
+	if err != nil {
+		return err
+	}
+	defer release()
+	held, unlock, err := m.site.Mailboxes.LockUser(ctx, j.Owner())
+	if err != nil {
+		return err
+	}
+	_, stage, err := m.site.Ops.Underway(j.Cargo)
+	if err == nil && stage == mboxops.UnderWay {
+		err = m.site.Ops.Return(held, j.Cargo)
+	}
+	unlock()
+	switch {
+	case err != nil || stage == mboxops.NotHere:
+		return err
+	case stage != mboxops.Decided:
+		return m.discardAt(ctx, j)
+	}
+	// Nobody else changes it: so the shared mailboxes, which have one lock, need not
+	// wait for the other server.
+	log.Notice("XFER: finishing the move of %s", j.Cargo)
+	return m.onward(ctx, j, nil, func(string) {})
+}
