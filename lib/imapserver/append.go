@@ -58,6 +58,9 @@ func (s *session) replace(p *imapwire.Parser) error {
 	if err := p.SP(); err != nil {
 		return err
 	}
+	if at := s.farTarget(name); at != nil {
+		return s.replaceAway(p, set, at)
+	}
 	return s.appendTo(name, func(in *incoming) error {
 		if err := in.one(p); err != nil {
 			return err

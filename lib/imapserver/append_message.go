@@ -39,8 +39,13 @@ var (
 	errAppendMany    = imapwire.No("[TOOBIG] Too many messages in Append command")
 )
 
-// maxArrivals bounds the messages of one command: each holds a file open.
-const maxArrivals = 256
+const (
+	// maxArrivals bounds the messages of one command: each has a file, and its cache
+	// record in memory.
+	maxArrivals = 10000
+	// maxOpen is how many of them keep the file open, and what it holds in memory.
+	maxOpen = 32
+)
 
 // one reads one message: flags and date, if they are there, and the literal.
 func (in *incoming) one(p *imapwire.Parser) error {
@@ -185,10 +190,18 @@ func (in *incoming) literal(p *imapwire.Parser, a *arrival) error {
 		in.refused = appendRefusal(err)
 		return nil
 	}
-	if a.msg, err = a.file.Finish(); err != nil {
+	if err := in.finish(a); err != nil {
 		in.refused = appendRefusal(err)
 	}
 	return nil
+}
+
+// finish ends a message.
+func (in *incoming) finish(a *arrival) (err error) {
+	if a.msg, err = a.file.Finish(); err == nil && len(in.list) > maxOpen {
+		err = a.file.Park(a.msg)
+	}
+	return err
 }
 
 // refuse turns a literal down.

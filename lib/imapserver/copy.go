@@ -3,7 +3,6 @@ package imapserver
 import (
 	"errors"
 	"fmt"
-	"strings"
 
 	"github.com/emersion/go-imap/v2"
 
@@ -19,7 +18,7 @@ var errNoMessage = imapwire.No("No matching messages")
 // copy is COPY, MOVE (RFC 6851), Cyrus's XMOVE and their UID forms.
 func (s *session) copy(p *imapwire.Parser) error {
 	uid := s.byUID()
-	move := strings.HasSuffix(strings.ToLower(s.name), "move")
+	move := isMove(s.name)
 	if err := p.SP(); err != nil {
 		return err
 	}
@@ -49,6 +48,10 @@ func (s *session) copy(p *imapwire.Parser) error {
 	// Cyrus looks first whether there is a target, then what to copy, and last
 	// whether the user may.
 	if _, err := s.locate(name); err != nil {
+		var far *elsewhere
+		if errors.As(err, &far) {
+			return s.copyAway(set, far.at)
+		}
 		return s.tryCreate(name, err)
 	}
 	if move {
@@ -108,7 +111,7 @@ func (s *session) answerCopy(c *index.Copied, t index.Target, uid, move bool) er
 	} else {
 		s.text = text
 	}
-	changes, err := s.refresh(!uid && !move)
+	changes, err := s.refreshAfter(!uid && !move)
 	if err != nil {
 		return err
 	}

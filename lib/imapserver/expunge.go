@@ -34,7 +34,7 @@ func (s *session) expunge(p *imapwire.Parser) error {
 		return err
 	}
 	s.logExpunge(n)
-	c, err := s.refresh(false)
+	c, err := s.refreshAfter(false)
 	if err != nil {
 		return err
 	}

@@ -1,11 +1,9 @@
 package imapserver
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
-	"net/url"
 	"strings"
 	"time"
 
@@ -26,7 +24,7 @@ type murder struct {
 	opts    *proxy.Options
 	master  mupdate.Options
 	chooser *proxy.Chooser
-	list    string // mupdate_server, as the capability tells it
+	account string // proxy_authname, in the spelling of a userid
 }
 
 // murderFrom reads the settings; nil without a murder.
@@ -35,29 +33,40 @@ func murderFrom(cfg *config.Config) *murder {
 		return nil
 	}
 	o := proxy.OptionsFrom(cfg)
-	return &murder{opts: o, master: mupdate.OptionsFrom(cfg), chooser: proxy.NewChooser(o), list: cfg.Str("mupdate_server")}
+	return &murder{opts: o, account: o.AuthName, master: mupdate.OptionsFrom(cfg), chooser: proxy.NewChooser(o)}
 }
 
 // frontend says whether this server has no mailboxes of its own.
 func (srv *Server) frontend() bool { return srv.murder != nil && srv.murder.opts.Frontend }
+
+// unified says whether every server of the murder, and so this one, is a frontend and
+// a backend in one.
+func (srv *Server) unified() bool { return srv.murder != nil && srv.murder.opts.Unified }
+
+// proxies says whether sessions of this server may go on at others.
+func (srv *Server) proxies() bool { return srv.murder != nil && srv.murder.opts.Proxies() }
 
 // mupdateWord is the capability that tells of the murder.
 func (s *session) mupdateWord() []string {
 	if s.srv.murder == nil {
 		return nil
 	}
-	return []string{"MUPDATE=mupdate://" + s.srv.murder.list + "/"}
+	return []string{"MUPDATE=mupdate://" + s.srv.murder.master.Name() + "/"}
 }
 
 // notProxied are capabilities that a frontend does not have, since its backends may
 // be of any version, and its clients get their answers word for word.
-var notProxied = []string{"IMAP4rev2", "REPLACE", "SEARCHRES", "X-REPLICATION", "X-SIEVE-MAILBOX", "UIDONLY", "ANNOTATEMORE", csync.CapOurs}
+var notProxied = []string{"IMAP4rev2", "SEARCHRES", "X-REPLICATION", "X-SIEVE-MAILBOX", "UIDONLY", "ANNOTATEMORE", csync.CapOurs}
+
+// notUnified are those that a server does not have in a murder where every server is
+// of this kind: what they change are names, which go from server to server.
+var notUnified = []string{"IMAP4rev2", "UIDONLY"}
 
 // hereOnly are commands that would work on the frontend itself, which has nothing
 // to work on. Cyrus carries them out: MUPDATEPUSH told the murder that a user lived
 // on the frontend.
 var hereOnly = map[string]bool{
-	"Mupdatepush": true, "Localcreate": true, "Localdelete": true, "Undump": true, "Dump": true, "Xfer": true,
+	"Mupdatepush": true, "Localcreate": true, "Localdelete": true, "Undump": true, "Dump": true,
 }
 
 // notHere is the error of a command that a frontend does not carry out.
@@ -97,6 +106,19 @@ func (s *session) far(n mboxname.Name) error {
 		return err
 	}
 	return nil
+}
+
+// errAround is the error of a session that came from another server, for a mailbox
+// that this one has not either: the two do not agree on who has it. Passed on, the
+// session could come back, and again.
+var errAround = fmt.Errorf("%w, and so is the session", errRemote)
+
+// relayed says whether the session is a client's of another server, continued here:
+// what is not here it does not find through us. Servers of a murder that share
+// proxy_authname know each other by it; those that do not, by what the other said in ID.
+func (s *session) relayed() bool {
+	by := s.who.State.ActsFor
+	return by != "" && s.srv.murder != nil && !s.srv.frontend() && (s.idRelay || by == s.srv.murder.account)
 }
 
 // lookup finds a record. Where it is not there, or only reserved, the list may lag
@@ -157,12 +179,15 @@ func (s *session) endProxy() {
 	}
 }
 
+// errUnreached is the errRemote of a server that was not reached: it has heard nothing.
+var errUnreached = fmt.Errorf("%w, which is not reached", errRemote)
+
 // connect returns the connection to a server, which release gives back. The error is
 // errRemote.
 func (s *session) connect(server string) (*imapproxy.Conn, error) {
 	c, err := s.backends().Get(server)
 	if err != nil {
-		return nil, fmt.Errorf("%w: %v", errRemote, err) // not the client's connection that failed
+		return nil, fmt.Errorf("%w: %v", errUnreached, err) // not the client's connection that failed
 	}
 	return c, nil
 }
@@ -173,119 +198,25 @@ func (s *session) release(c *imapproxy.Conn) {
 	}
 }
 
-// client is where the answers of a backend go.
-func (s *session) client() *imapproxy.Relay { return &imapproxy.Relay{To: s.in} }
-
-// forward passes a command on that turned out to be about another server's mailbox.
-func (s *session) forward(c command, at *place) error {
-	switch {
-	case c.in == selected:
-		return imapwire.No(strings.ToUpper(s.name) + " to a mailbox of another server is not supported by this server")
-	case s.refers(c):
-		return s.referral(at)
-	case c.far != nil:
-		return c.far(s, at)
+// home is the other server that has the user's INBOX, "" where there is none. While the
+// INBOX moves nobody knows: the error is errMoving.
+func (s *session) home() (string, error) {
+	if !s.srv.proxies() || s.relayed() {
+		return "", nil
 	}
-	return s.relay(at.entry.Server)
-}
-
-// relay passes the command on as the client wrote it.
-func (s *session) relay(server string) error {
-	return s.askFar(server, func(c *imapproxy.Conn) error { return c.Again(s.in.Recorded()) })
-}
-
-// askFar sends the command with the arguments that args writes, and takes the answer
-// for our own.
-func (s *session) askFar(server string, args func(*imapproxy.Conn) error) error {
-	c, err := s.connect(server)
-	if err != nil {
-		return err
-	}
-	defer s.release(c)
-	c.Begin(s.tag, strings.ToUpper(s.name))
-	if err := args(c); err != nil {
-		return s.lost(err)
-	}
-	s.heard = c
-	return s.replied(c.Answer(s.tag, s.client()))
-}
-
-// replied makes a backend's answer ours.
-func (s *session) replied(r imapproxy.Reply, err error) error {
-	switch {
-	case err != nil:
-		return s.lost(err)
-	case r.Status == "NO":
-		return imapwire.No(r.Text)
-	case r.Status == "BAD":
-		return imapwire.Bad(r.Text)
-	}
-	s.text = r.Text
-	return nil
-}
-
-// lost is the answer where a backend was lost. When the client has half an answer
-// of it nothing but the end of the session can be understood.
-func (s *session) lost(err error) error {
-	switch {
-	case errors.Is(err, imapproxy.ErrTorn):
-		log.Err("%s %s: %v", s.user, s.name, err)
-		return imapwire.Fatal("Fatal error: Lost connection to selected backend")
-	case errors.Is(err, imapproxy.ErrLost):
-		log.Err("%s %s: %v", s.user, s.name, err)
-		if s.ctx.Err() != nil {
-			return s.ctx.Err()
-		}
-		return fmt.Errorf("%w: %s", errRemote, err)
-	}
-	return err
-}
-
-// relayChange is relay for what changes the murder's list: the change is there for
-// the client's next command.
-func (s *session) relayChange(at *place) error {
-	err := s.relay(at.entry.Server)
-	if err == nil {
-		s.kick()
-	}
-	return err
-}
-
-// refers says whether the client is sent to the other server itself (RFC 2193): it
-// has shown by RLIST, RLSUB or LIST (REMOTE) that it can follow.
-func (s *session) refers(c command) bool {
-	if !s.referrals || s.srv.murder.opts.NoReferrals {
-		return false
-	}
-	return c.how&refer != 0 || c.how&referAdmin != 0 && s.admin || s.name == "Status" && s.srv.murder.opts.StatusReferral
-}
-
-func (s *session) referral(at *place) error {
-	mech := "*"
-	if s.user == "anonymous" {
-		mech = "anonymous"
-	}
-	path := (&url.URL{Path: at.ext}).EscapedPath()
-	return imapwire.No("[REFERRAL imap://;AUTH=" + mech + "@" + at.entry.Server + "/" + path + "] Remote mailbox.")
-}
-
-// home is the server that has the user's INBOX, "" where nobody has.
-func (s *session) home() string {
 	e, err := s.lookupFresh(mboxname.Inbox(s.user))
-	if err != nil || !exists(e) || !e.Is(mboxlist.FlagRemote) {
-		return ""
+	switch {
+	case errors.Is(err, mboxlist.ErrNotFound) || err == nil && e.Deleted():
+		return "", nil
+	case err != nil:
+		return "", err
+	case e.Is(mboxlist.FlagReserved):
+		return "", errMoving
+	case exists(e) && e.Is(mboxlist.FlagRemote):
+		return e.Server, nil
 	}
-	return e.Server
+	return "", nil
 }
 
-// eachServer passes a command on to several servers, one after the other. The first
-// that refuses is the answer.
-func (s *session) eachServer(servers []string) error {
-	args := bytes.Clone(s.in.Recorded())
-	for _, server := range servers {
-		if err := s.askFar(server, func(c *imapproxy.Conn) error { return c.Again(args) }); err != nil {
-			return err
-		}
-	}
-	return nil
-}
+// errMoving is the error of a mailbox on its way to another server.
+var errMoving = imapwire.No("Mailbox has been moved to another server")

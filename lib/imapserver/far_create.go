@@ -4,33 +4,63 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"gocyrus/lib/imapproxy"
+	"gocyrus/lib/log"
 	"gocyrus/lib/mboxlist"
 	"gocyrus/lib/mboxname"
 	"gocyrus/lib/mboxops"
 	"gocyrus/lib/proxy"
 )
 
-// createFar is CREATE on a frontend: on the server that the administrator names, on
-// that of the nearest mailbox above, or on one of serverlist.
-func (s *session) createFar(n mboxname.Name, external string, params *mboxops.CreateParams, server string) error {
+// createAt is the server that a new mailbox is to be on: the one that the administrator
+// names, that of the nearest mailbox above, or one of serverlist. It is "" for this one,
+// and on a server that has partitions also where nothing else says.
+func (s *session) createAt(n mboxname.Name, server, partition string) (string, error) {
+	s.freshen(n)
 	_, err := s.place(n)
 	switch {
 	case err == nil || errors.Is(err, errRemote):
-		return mboxops.ErrExists
+		return "", mboxops.ErrExists
 	case !errors.Is(err, mboxlist.ErrNotFound):
-		return err
+		return "", err
 	}
-	if server == "" {
-		if server, err = s.serverFor(n); err != nil {
-			return err
-		}
+	opts := s.srv.murder.opts
+	switch {
+	case server != "" && server == opts.Self && !opts.Frontend:
+		return "", nil
+	case server != "" && s.relayed():
+		return "", errAround
+	case server != "":
+		return server, nil
+	case s.relayed(): // the other server has chosen
+		return "", nil
 	}
+	server, err = s.serverFor(n, partition)
+	if server == opts.Self && !opts.Frontend {
+		server = ""
+	}
+	return server, err
+}
+
+// freshen has the list catch up with the murder's when it says that another server has a
+// name which is to be new: it may be free by now.
+func (s *session) freshen(n mboxname.Name) {
+	if !s.srv.proxies() {
+		return
+	}
+	if e, err := s.srv.list.Lookup(n); err == nil && exists(e) && e.Is(mboxlist.FlagRemote) {
+		s.kick()
+	}
+}
+
+// createFar is CREATE on another server.
+func (s *session) createFar(n mboxname.Name, external string, params *mboxops.CreateParams, server string) error {
 	if s.refers(command{how: referAdmin}) {
 		return s.referral(&place{name: n, ext: external, entry: &mboxlist.Entry{Name: n, Server: server}})
 	}
-	err = s.askFar(server, func(c *imapproxy.Conn) error {
+	err := s.askFar(server, func(c *imapproxy.Conn) error {
 		c.String(external)
 		if list := createList(params); list != "" {
 			c.Word(list)
@@ -55,16 +85,23 @@ func createList(params *mboxops.CreateParams) string {
 	return list + ")"
 }
 
-// serverFor is where a new mailbox goes by itself.
-func (s *session) serverFor(n mboxname.Name) (string, error) {
+// serverFor is where a new mailbox goes by itself; "" is this server.
+func (s *session) serverFor(n mboxname.Name, partition string) (string, error) {
 	for parent, ok := n.Parent(); ok; parent, ok = parent.Parent() {
 		e, err := s.srv.list.Lookup(parent)
-		if err == nil && exists(e) && e.Server != "" {
+		if err == nil && e.Is(mboxlist.FlagMoving) {
+			return "", errMoving
+		}
+		if err == nil && exists(e) && (e.Server != "" || s.srv.unified()) {
 			return e.Server, nil
 		}
 		if err != nil && !errors.Is(err, mboxlist.ErrNotFound) {
 			return "", err
 		}
+	}
+	opts := s.srv.murder.opts
+	if opts.Unified && (partition != "" || len(opts.Servers) == 0) {
+		return "", nil
 	}
 	server, err := s.srv.murder.chooser.Pick(s.spaceOn)
 	if err != nil {
@@ -73,22 +110,68 @@ func (s *session) serverFor(n mboxname.Name) (string, error) {
 	return server, err
 }
 
+// autocreateOnce is autocreate in a murder of which every server could make the user's
+// INBOX: the one that reserves the name does, and others wait for that. For a session that
+// another server continues here none is made.
+func (s *session) autocreateOnce() {
+	if s.relayed() || !s.srv.ops.Autocreates(s.asker()) {
+		return
+	}
+	switch there, free := s.inbox(); {
+	case there:
+		return
+	case free:
+		err := s.srv.ops.Autocreate(s.ctx, s.asker())
+		if err == nil {
+			return
+		}
+		log.Info("autocreateinbox: %s: %v", s.user, err) // the login stands
+		if !errors.Is(err, mboxops.ErrReserved) {
+			return
+		}
+	}
+	for end := time.Now().Add(otherMakes); time.Now().Before(end) && s.ctx.Err() == nil; time.Sleep(otherMakes / 100) {
+		if there, free := s.inbox(); there || free {
+			return
+		}
+	}
+}
+
+// otherMakes is how long a login waits for another server to make an INBOX, which takes
+// some milliseconds.
+const otherMakes = 3 * time.Second
+
+// inbox says whether the user has an INBOX on any server, and whether the name is free.
+func (s *session) inbox() (there, free bool) {
+	e, err := s.lookupFresh(mboxname.Inbox(s.user))
+	if err != nil || e.Deleted() || e.Is(mboxlist.FlagIntermediate) {
+		return false, err == nil || errors.Is(err, mboxlist.ErrNotFound)
+	}
+	return exists(e), false
+}
+
 // spaceOn asks a server how much room it has.
 func (s *session) spaceOn(server, entry string) (space proxy.Space, ok bool) {
+	if opts := s.srv.murder.opts; server == opts.Self && !opts.Frontend {
+		return s.spaceHere(entry)
+	}
 	c, err := s.connect(server)
 	if err != nil {
 		return space, false
 	}
 	defer s.release(c)
-	tag := s.backends().Tag()
-	if c.Send(tag, `GETMETADATA "" ("`+entry+`")`) != nil {
-		return space, false
+	return c.Space(s.backends().Tag(), entry, s.aside(c))
+}
+
+// spaceHere is spaceOn for this server.
+func (s *session) spaceHere(entry string) (proxy.Space, bool) {
+	all := diskSpace(s.srv.site.Config.Partitions())
+	value, ok := all.total()
+	if strings.HasSuffix(entry, "/percent/most") {
+		value, ok = all.most()
 	}
-	reply, err := c.Collect(tag, "METADATA", nil, func(line []byte) error {
-		if value, found := imapproxy.ParseMetadata(line); found {
-			space, ok = proxy.ParseSpace(value)
-		}
-		return nil
-	})
-	return space, ok && err == nil && reply.OK()
+	if !ok {
+		return proxy.Space{}, false
+	}
+	return proxy.ParseSpace(value)
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 
 	"gocyrus/lib/imapproxy"
 	"gocyrus/lib/imapwire"
@@ -13,10 +14,10 @@ import (
 	"gocyrus/lib/mboxname"
 )
 
-// On a frontend LIST goes by the list alone, in its order; what only the servers
-// know of their mailboxes is asked of them when all names are found, of each
-// server all at once, and put where it belongs. A server that is away costs what it
-// would have told, no name.
+// On a server that passes sessions on LIST goes by the list alone, in its order; what
+// only other servers know of their mailboxes is asked of them when all names are found,
+// of all servers side by side and of each all at once, and put where it belongs. A server
+// that is away costs what it would have told, no name, and the others no time.
 
 // farFacts is what servers tell of a mailbox.
 type farFacts struct {
@@ -24,15 +25,18 @@ type farFacts struct {
 	uses  string
 }
 
-// defers says whether lines of the answer wait for other servers.
+// defers says whether lines of the answer may have to wait for other servers.
 func (l *listing) defers() bool {
-	return l.s.srv.frontend() && (l.asksUses() || l.args.Return&(imapwire.ReturnStatus|imapwire.ReturnMetadata) != 0)
+	return l.s.srv.proxies() && !l.s.relayed() && (l.asksUses() || l.args.Return&(imapwire.ReturnStatus|imapwire.ReturnMetadata) != 0)
 }
 
 // asksUses says whether special uses are asked for.
 func (l *listing) asksUses() bool {
 	return l.kind == xList || l.args.Return&imapwire.ReturnSpecialUse != 0 || l.args.Select&imapwire.SelectSpecialUse != 0
 }
+
+// maxAsked bounds the servers that are asked at the same time.
+const maxAsked = 16
 
 // finish writes the lines that waited for other servers.
 func (l *listing) finish() error {
@@ -41,40 +45,63 @@ func (l *listing) finish() error {
 	}
 	facts := make([]farFacts, len(l.pending))
 	servers := map[string][]int{}
-	var order []string
 	for i := range l.pending {
-		server := l.serverOf(l.pending[i].name)
-		if server == "" {
-			continue
-		}
-		if servers[server] == nil {
-			order = append(order, server)
-		}
-		servers[server] = append(servers[server], i)
-	}
-	for _, server := range order {
-		if err := l.askServer(server, servers[server], facts); err != nil {
-			if isFatal(err) {
-				return err
-			}
-			log.Err("%s: LIST without what %s knows: %v", l.s.user, server, err)
+		if server := l.pending[i].server; server != "" {
+			servers[server] = append(servers[server], i)
 		}
 	}
+	if err := l.askServers(servers, facts); err != nil {
+		return err
+	}
 	for i := range l.pending {
-		if err := l.write(&l.pending[i], &facts[i]); err != nil {
+		n, told := &l.pending[i], &facts[i]
+		if n.server == "" && !l.s.srv.frontend() {
+			told = nil // it is here, and can be looked at
+		}
+		if err := l.write(n, told); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// serverOf is the server of a mailbox, "" for what is none.
+// askServers asks all servers about their mailboxes, which are those of the given places
+// in pending. The error is one that ends the session.
+func (l *listing) askServers(servers map[string][]int, facts []farFacts) error {
+	l.s.backends() // is made by one
+	var (
+		all   sync.WaitGroup
+		mu    sync.Mutex
+		fatal error
+		turns = make(chan struct{}, maxAsked)
+	)
+	for server, places := range servers {
+		all.Go(func() {
+			turns <- struct{}{}
+			err := l.askServer(server, places, facts)
+			<-turns
+			if err == nil {
+				return
+			}
+			log.Err("%s: LIST without what %s knows: %v", l.s.user, server, err)
+			mu.Lock()
+			defer mu.Unlock()
+			if fatal == nil && isFatal(err) {
+				fatal = err
+			}
+		})
+	}
+	all.Wait()
+	return fatal
+}
+
+// serverOf is the other server that has a mailbox, "" for what is here or is none.
 func (l *listing) serverOf(n mboxname.Name) string {
 	if n == "" {
 		return ""
 	}
 	e, err := l.s.srv.list.Lookup(n)
-	if err != nil || !exists(e) {
+	if err != nil || !exists(e) || !e.Is(mboxlist.FlagRemote) {
 		return ""
 	}
 	return e.Server
@@ -145,7 +172,7 @@ func (l *listing) askEach(c *imapproxy.Conn, q question, places []int, facts []f
 	}
 	kind := strings.TrimPrefix(q.command, "GET")
 	for i, at := range places {
-		_, err := c.Collect(tags[i], kind, nil, func(line []byte) error {
+		_, err := c.Collect(tags[i], kind, l.s.aside(c), func(line []byte) error {
 			facts[at].lines = append(facts[at].lines, line...)
 			return nil
 		})
@@ -163,7 +190,7 @@ func (l *listing) askUses(c *imapproxy.Conn, places []int, facts []farFacts) err
 		return err
 	}
 	uses := map[string]string{}
-	_, err := c.Collect(tag, "LIST", nil, func(line []byte) error {
+	_, err := c.Collect(tag, "LIST", l.s.aside(c), func(line []byte) error {
 		if n, ok := imapproxy.ParseList(line); ok {
 			uses[n.Name] = strings.Join(slices.DeleteFunc(n.Attrs, isListAttr), " ")
 		}
@@ -197,7 +224,7 @@ func (s *session) farSubscribed(home string) (names []mboxname.Name, err error) 
 	if err := c.Send(tag, command); err != nil {
 		return nil, s.lost(err)
 	}
-	reply, err := c.Collect(tag, kind, nil, func(line []byte) error {
+	reply, err := c.Collect(tag, kind, s.aside(c), func(line []byte) error {
 		l, ok := imapproxy.ParseList(line)
 		if !ok {
 			return fmt.Errorf("%w: %.80q", imapproxy.ErrProtocol, line)
@@ -213,9 +240,10 @@ func (s *session) farSubscribed(home string) (names []mboxname.Name, err error) 
 	return names, s.lost(err)
 }
 
-// subscribeFar is SUBSCRIBE and UNSUBSCRIBE on a frontend: of a name that the murder
-// has, at the user's home server, which need not have the mailbox. far is false for
-// a user without an INBOX, whose subscriptions are kept here.
+// subscribeFar is SUBSCRIBE and UNSUBSCRIBE where sessions are passed on: of a name that
+// the murder has, at the user's home server, which need not have the mailbox. far is false
+// where that is this server, and for a user without an INBOX, whose subscriptions are kept
+// here.
 func (s *session) subscribeFar(n mboxname.Name, on bool) (far bool, err error) {
 	if on {
 		if _, err := s.place(n); err != nil && !errors.Is(err, errRemote) {
@@ -225,9 +253,9 @@ func (s *session) subscribeFar(n mboxname.Name, on bool) (far bool, err error) {
 			return true, err
 		}
 	}
-	home := s.home()
-	if home == "" {
-		return false, nil
+	home, err := s.home()
+	if home == "" || err != nil {
+		return err != nil, err
 	}
 	return true, s.relay(home)
 }

@@ -60,7 +60,7 @@ func TestFarReal(t *testing.T) {
 	for _, part := range []struct {
 		name string
 		run  func(*testing.T, *murderSite)
-	}{{"session", farSession}, {"across", farAcross}, {"mailboxes", farMailboxes}, {"uses", farUses}, {"idle", func(t *testing.T, m *murderSite) { farIdle(t, m) }}} {
+	}{{"session", farSession}, {"across", farAcross}, {"mailboxes", farMailboxes}, {"replace", farReplace}, {"uses", farUses}, {"idle", func(t *testing.T, m *murderSite) { farIdle(t, m) }}} {
 		t.Run(part.name, func(t *testing.T) { part.run(t, startRealMurder(t, "")) })
 	}
 }

@@ -7,6 +7,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"gocyrus/lib/imapproxy"
 	"gocyrus/lib/imapwire"
 	"gocyrus/lib/log"
 )
@@ -27,70 +28,73 @@ func (s *session) id(p *imapwire.Parser) error {
 		s.text = "NIL"
 		return p.Skip()
 	}
-	pairs, name, err := readID(p)
+	pairs, name, relay, err := readID(p)
 	if err != nil {
 		return err
 	}
-	s.idName = name
+	s.idName, s.idRelay = name, s.idRelay || relay
 	if err := p.EOL(); err != nil {
 		return err
 	}
 	s.didID = true
-	if len(pairs) > 0 {
+	if len(pairs) > 0 && !relay {
 		log.Info("client id sessionid=<%s> userid=<%s>:%s", s.svc.ID(), s.user, strings.Join(pairs, ""))
 	}
 	s.untagged(s.srv.idLine(s.who != nil))
 	return nil
 }
 
-// readID reads NIL or the list, and gives the pairs as the log has them, and the
-// client's name.
-func readID(p *imapwire.Parser) (pairs []string, name string, err error) {
+// readID reads NIL or the list, and gives the pairs as the log has them, the client's
+// name, and whether it is a server that continues a session.
+func readID(p *imapwire.Parser) (pairs []string, name string, relay bool, err error) {
 	w, _, err := p.Word()
 	if err != nil || strings.EqualFold(w, "NIL") {
-		return nil, "", err
+		return nil, "", false, err
 	}
 	badList := imapwire.Bad("Invalid parameter list in Id")
 	badPair := imapwire.Bad("Invalid field-value pair in Id")
 	if open, err := p.Accept('('); err != nil || !open || w != "" {
-		return nil, "", firstOf(err, badList)
+		return nil, "", false, firstOf(err, badList)
 	}
 	if end, err := p.Accept(')'); err != nil || end {
-		return nil, "", err
+		return nil, "", false, err
 	}
 	for {
 		field, err := p.String()
 		if err != nil {
-			return nil, "", idError(err, badPair)
+			return nil, "", false, idError(err, badPair)
 		}
 		if ok, err := p.Accept(' '); err != nil || !ok {
-			return nil, "", firstOf(err, badPair)
+			return nil, "", false, firstOf(err, badPair)
 		}
 		value, has, err := p.NString(false)
 		if err != nil {
-			return nil, "", idError(err, badPair)
+			return nil, "", false, idError(err, badPair)
 		}
 		switch {
 		case len(field) > maxIDField:
-			return nil, "", imapwire.Bad(fmt.Sprintf("field longer than %d octets in Id", maxIDField))
+			return nil, "", false, imapwire.Bad(fmt.Sprintf("field longer than %d octets in Id", maxIDField))
 		case len(value) > maxIDValue:
-			return nil, "", imapwire.Bad(fmt.Sprintf("value longer than %d octets in Id", maxIDValue))
+			return nil, "", false, imapwire.Bad(fmt.Sprintf("value longer than %d octets in Id", maxIDValue))
 		case len(pairs) == maxIDPairs:
-			return nil, "", imapwire.Bad(fmt.Sprintf("too many (%d) field-value pairs in ID", maxIDPairs))
+			return nil, "", false, imapwire.Bad(fmt.Sprintf("too many (%d) field-value pairs in ID", maxIDPairs))
 		}
-		if strings.EqualFold(field, "name") {
+		switch {
+		case strings.EqualFold(field, "name"):
 			name = value
+		case field == imapproxy.RelayField:
+			relay = true
 		}
 		pairs = append(pairs, idPair(field, value, has))
 		if more, err := p.Accept(' '); err != nil {
-			return nil, "", err
+			return nil, "", false, err
 		} else if more {
 			continue
 		}
 		if ok, err := p.Accept(')'); err != nil || !ok {
-			return nil, "", firstOf(err, badPair)
+			return nil, "", false, firstOf(err, badPair)
 		}
-		return pairs, name, nil
+		return pairs, name, relay, nil
 	}
 }
 

@@ -49,7 +49,8 @@ type listed struct {
 	name       mboxname.Name // "" for one that does not exist
 	rights     acl.Rights
 	attrs      attrs
-	subscribed bool // CHILDINFO
+	subscribed bool   // CHILDINFO
+	server     string // that has the mailbox, when it is another one
 }
 
 // attrs is the set of attributes of a name (RFC 9051 section 7.3.1), by bits in

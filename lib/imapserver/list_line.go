@@ -10,11 +10,14 @@ import (
 )
 
 // line writes one line of the answer, and the lines that RETURN adds to it, or puts
-// it aside until other servers have told theirs.
+// it aside until other servers have told theirs, and with it all lines behind.
 func (l *listing) line(n *listed) error {
 	if l.defers() {
-		l.pending = append(l.pending, *n)
-		return nil
+		n.server = l.serverOf(n.name)
+		if n.server != "" || len(l.pending) > 0 || l.s.srv.frontend() {
+			l.pending = append(l.pending, *n)
+			return nil
+		}
 	}
 	return l.write(n, nil)
 }

@@ -15,10 +15,12 @@ import (
 
 // subscribed is the names that the user is subscribed to.
 func (s *session) subscribed() ([]mboxname.Name, error) {
-	if s.srv.frontend() {
-		if home := s.home(); home != "" {
-			return s.farSubscribed(home)
-		}
+	home, err := s.home()
+	if err != nil {
+		return nil, err
+	}
+	if home != "" {
+		return s.farSubscribed(home)
 	}
 	return s.srv.subs.List(s.subsUser())
 }
@@ -128,7 +130,7 @@ func (l *listing) seeSubscribed(n listed) error {
 		}
 	}
 	if l.kind == lsubList && n.attrs&attrNonExistent != 0 {
-		if !l.s.srv.opts.AllSubscribed || l.s.srv.frontend() {
+		if !l.s.srv.opts.AllSubscribed || l.s.srv.proxies() {
 			return nil
 		}
 		// A backend keeps subscriptions to what others have, and its frontends ask

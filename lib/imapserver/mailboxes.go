@@ -11,8 +11,8 @@ var mailboxCommands = map[string]command{
 
 	"Create":      {in: signedIn, run: (*session).create, how: change | referAdmin},
 	"Delete":      {in: signedIn, run: (*session).delete, how: change | refer, far: (*session).relayChange},
-	"Rename":      {in: signedIn, run: (*session).rename, how: change, far: (*session).relayChange},
-	"Xrename":     {in: signedIn, run: (*session).xrename, how: change, far: (*session).relayChange},
+	"Rename":      {in: signedIn, run: (*session).rename, how: change, far: (*session).relayMove},
+	"Xrename":     {in: signedIn, run: (*session).xrename, how: change, far: (*session).relayMove},
 	"Subscribe":   {in: signedIn, run: (*session).subscribe, how: change},
 	"Unsubscribe": {in: signedIn, run: (*session).unsubscribe, how: change},
 

@@ -41,8 +41,13 @@ func (s *session) createMailbox(p *imapwire.Parser, ops *mboxops.Ops) error {
 	if err != nil {
 		return err
 	}
-	if s.srv.frontend() {
-		return s.createFar(n, name, &params, server)
+	if s.srv.proxies() && ops == s.srv.ops {
+		if server, err = s.createAt(n, server, params.Partition); err != nil {
+			return err
+		}
+		if server != "" {
+			return s.createFar(n, name, &params, server)
+		}
 	}
 	e, err := ops.Create(s.ctx, s.asker(), n, params)
 	if err != nil {
@@ -171,13 +176,16 @@ func (s *session) deleteMailbox(p *imapwire.Parser, ops *mboxops.Ops, how mboxop
 	if err != nil {
 		return mboxlist.ErrNotFound
 	}
-	if err := s.far(n); err != nil {
+	err = s.far(n)
+	var far *elsewhere
+	if err != nil && !(ops != s.srv.ops && errors.As(err, &far) && far.at.entry.Incoming()) {
 		return err
 	}
 	return ops.Delete(s.ctx, s.asker(), n, how)
 }
 
-// rename is RENAME old new [partition]; xrename tells of each mailbox as it
+// rename is RENAME old new [partition], where the partition may be another server's,
+// "server" or "server!partition", and then is as XFER; xrename tells of each mailbox as it
 // goes, as 3.6 did in RENAME too.
 func (s *session) rename(p *imapwire.Parser) error { return s.renameMailbox(p, false) }
 
@@ -217,9 +225,17 @@ func (s *session) renameMailbox(p *imapwire.Parser, tell bool) error {
 	if params.Partition != "" && !s.admin {
 		return errPermission
 	}
-	if err := s.far(old); err != nil {
-		return err
+	if params.Partition != "" && old != fresh {
+		return mboxops.ErrCrossMove
 	}
+	if err := s.far(old); err != nil {
+		return s.relocateFar(err, from, params.Partition)
+	}
+	if params.Partition != "" && s.srv.mover != nil && !s.srv.site.Partitions.Has(params.Partition) {
+		server, partition, _ := strings.Cut(params.Partition, "!")
+		return s.transfer(from, server, partition)
+	}
+	s.freshen(fresh)
 	if tell {
 		params.Progress = s.tellRename
 	}
@@ -267,7 +283,7 @@ func (s *session) setSubscribed(p *imapwire.Parser, on bool) error {
 	if err == nil && on {
 		err = s.listed(n)
 	}
-	if err == nil && s.srv.frontend() {
+	if err == nil && s.srv.proxies() {
 		if far, err := s.subscribeFar(n, on); far || err != nil {
 			return err
 		}
@@ -332,8 +348,12 @@ func (s *session) changeACL(name, identifier, rights string) error {
 
 // autocreate makes the user's INBOX at login, where the site wants that.
 func (s *session) autocreate() {
-	if s.srv.frontend() {
-		return // Cyrus made INBOX here, and told the murder so
+	switch {
+	case s.srv.frontend(): // Cyrus made INBOX here, and told the murder so
+		return
+	case s.srv.unified():
+		s.autocreateOnce()
+		return
 	}
 	if err := s.srv.ops.Autocreate(s.ctx, s.asker()); err != nil {
 		log.Err("autocreateinbox: %s: %v", s.user, err) // the login stands

@@ -65,7 +65,7 @@ func (s *session) getMetadata(p *imapwire.Parser) error {
 	if err := q.fold(); err != nil {
 		return err
 	}
-	return s.answerMetadata(name, q)
+	return s.tellServer(q, s.answerMetadata(name, q))
 }
 
 // fold brings entries into lower case, checks what they begin with, and prepares

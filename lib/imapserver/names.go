@@ -8,8 +8,10 @@ import (
 
 	"gocyrus/lib/acl"
 	"gocyrus/lib/charset"
+	"gocyrus/lib/log"
 	"gocyrus/lib/mboxlist"
 	"gocyrus/lib/mboxname"
+	"gocyrus/lib/mboxops"
 )
 
 // place is a mailbox that a command names.
@@ -50,6 +52,9 @@ func (s *session) place(n mboxname.Name) (*place, error) {
 	if at.rights&acl.Lookup == 0 || n.IsDeleted() && !s.rules(n) {
 		return nil, mboxlist.ErrNotFound
 	}
+	if e.Is(mboxlist.FlagMoving) {
+		return nil, fmt.Errorf("%s: %w", n, mboxops.ErrMoving)
+	}
 	if e.Is(mboxlist.FlagRemote) {
 		return nil, s.away(at)
 	}
@@ -59,8 +64,15 @@ func (s *session) place(n mboxname.Name) (*place, error) {
 // away is the error of a mailbox of another server: where this one takes part in a
 // murder the command goes there.
 func (s *session) away(at *place) error {
-	if s.srv.murder == nil || at.entry.Server == "" {
+	switch {
+	case s.srv.murder == nil || at.entry.Server == "" && !at.entry.Incoming():
 		return errRemote
+	case at.entry.Server == s.srv.murder.opts.Self:
+		log.Err("%s: the list says that %s is on this very server, and it is not", s.user, at.name)
+		return errAround
+	case s.relayed():
+		log.Err("%s: another server believes that %s is here; by the list here it is on %s", s.user, at.name, at.entry.Server)
+		return errAround
 	}
 	return &elsewhere{at}
 }

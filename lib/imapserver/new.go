@@ -71,8 +71,20 @@ func newServer(cfg *config.Config, o Options, st *site.Site) (*Server, error) {
 	if err := srv.setSASL(cfg); err != nil {
 		return nil, err
 	}
-	if srv.murder = murderFrom(cfg); srv.frontend() {
+	srv.murder = murderFrom(cfg)
+	switch {
+	case srv.frontend():
 		o.Suppress = append(slices.Clone(o.Suppress), notProxied...)
+	case srv.unified():
+		o.Suppress = append(slices.Clone(o.Suppress), notUnified...)
+	}
+	if srv.murder != nil {
+		if id, err := srv.rules.Canon(srv.murder.account); err == nil {
+			srv.murder.account = id
+		}
+	}
+	if err := srv.setMover(cfg); err != nil {
+		return nil, err
 	}
 	srv.caps = offered(capabilities, commands, o.Suppress)
 	return srv, nil
@@ -109,7 +121,7 @@ func (srv *Server) setSASL(cfg *config.Config) error {
 // loginuseacl).
 func (srv *Server) mayActFor(login *auth.State, user string) bool {
 	e, err := srv.list.Lookup(mboxname.Inbox(user))
-	return err == nil && exists(e) && (!e.Is(mboxlist.FlagRemote) || srv.frontend()) && acl.My(e.ACL, login.Member)&acl.Admin != 0
+	return err == nil && exists(e) && (!e.Is(mboxlist.FlagRemote) || srv.proxies()) && acl.My(e.ACL, login.Member)&acl.Admin != 0
 }
 
 // Shutdown closes the stores, after the last session.

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net"
 	"strings"
+	"syscall"
 
 	"gocyrus/lib/imapwire"
 )
@@ -43,5 +44,10 @@ func (s *session) mailbox(b []byte, external string) []byte {
 // isNetError says whether err is the connection's own.
 func isNetError(err error) bool {
 	var ne net.Error
-	return errors.As(err, &ne) || errors.Is(err, net.ErrClosed)
+	if errors.As(err, &ne) {
+		// An error number by itself is of a file, though it has the methods.
+		_, file := ne.(syscall.Errno)
+		return !file
+	}
+	return errors.Is(err, net.ErrClosed)
 }

@@ -1,6 +1,8 @@
 package imapserver
 
 import (
+	"errors"
+
 	"gocyrus/lib/imapwire"
 	"gocyrus/lib/mboxops"
 )
@@ -12,6 +14,7 @@ var peerCommands = map[string]command{
 	"Localcreate": {in: signedIn, run: (*session).localCreate, how: change},
 	"Localdelete": {in: signedIn, run: (*session).localDelete, how: change},
 	"Mupdatepush": {in: signedIn, run: (*session).mupdatePush, how: change},
+	"Xfer":        {in: signedIn, run: (*session).xfer, how: change, far: (*session).relayMove},
 }
 
 // localAppend is APPEND of a frontend, which also says which mailbox of this server
@@ -54,11 +57,22 @@ func (s *session) mupdatePush(p *imapwire.Parser) error {
 	case s.srv.site.Murder == nil:
 		return errRemote
 	}
-	at, err := s.locate(name)
+	at, err := s.arrived(name)
 	if err != nil {
 		return err
 	}
 	return s.srv.ops.Announce(s.ctx, s.asker(), at.name)
+}
+
+// arrived is locate that finds what has come here from another server, though that one
+// still has it for clients.
+func (s *session) arrived(name string) (*place, error) {
+	at, err := s.locate(name)
+	var far *elsewhere
+	if errors.As(err, &far) && far.at.entry.Incoming() {
+		return far.at, nil
+	}
+	return at, err
 }
 
 // selfAdmin says whether the user is an administrator who has signed in as himself.

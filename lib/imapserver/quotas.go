@@ -7,6 +7,7 @@ import (
 
 	"gocyrus/lib/acl"
 	"gocyrus/lib/imapwire"
+	"gocyrus/lib/mboxlist"
 	"gocyrus/lib/mboxname"
 	"gocyrus/lib/quota"
 )
@@ -27,7 +28,9 @@ func (s *session) getQuota(p *imapwire.Parser) error {
 	if err != nil {
 		return err
 	}
-	if err := s.farRoot(n); err != nil {
+	if err := s.farRoot(n); errors.Is(err, mboxlist.ErrNotFound) {
+		return quota.ErrNotFound
+	} else if err != nil {
 		return err
 	}
 	root, err := s.srv.quota.Get(n)

@@ -49,6 +49,8 @@ var replies = []struct {
 	{mboxops.ErrNoMaster, "NO no connection to server"}, // Cyrus's mupdate_err.et
 	{mboxops.ErrReserved, "NO unable to reserve mailbox on mupdate server"},
 	{mboxops.ErrMasterFailed, "NO the mupdate operation failed"},
+	{mboxops.ErrMoving, "NO Mailbox has been moved to another server"},
+	{errAround, "NO Mailbox has been moved to another server"},
 	{errRemote, "NO Server(s) unavailable to complete operation"},
 	{errPermission, "NO Permission denied"},
 	{index.ErrRights, "NO Permission denied"},

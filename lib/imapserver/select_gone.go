@@ -8,8 +8,8 @@ import (
 )
 
 // present makes sure that the selected mailbox still is what it was selected as,
-// and takes over what has changed of the user's rights. One that was deleted or
-// renamed is gone: the client is told so once, and the error then and later
+// and takes over what has changed of the user's rights. One that is under way to another
+// server may stay; one that was deleted, renamed or has moved is gone: the client is told so once, and the error then and later
 // is mailbox.ErrNotFound.
 func (s *session) present() error {
 	if s.sel.gone {
@@ -21,7 +21,7 @@ func (s *session) present() error {
 	}
 	e, err := s.srv.list.Lookup(s.sel.name)
 	switch {
-	case err == nil && exists(e) && e.UniqueID == s.sel.mbox.UniqueID():
+	case err == nil && exists(e) && !e.Is(mboxlist.FlagRemote) && e.UniqueID == s.sel.mbox.UniqueID():
 		s.sel.listed = gen
 		s.sel.idx.SetRights(s.rights(e.Name, e.ACL))
 		return nil

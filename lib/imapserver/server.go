@@ -31,6 +31,7 @@ import (
 	"gocyrus/lib/subs"
 	"gocyrus/lib/syncserver"
 	"gocyrus/lib/tlsconf"
+	"gocyrus/lib/xfer"
 )
 
 // Serve holds one session on c.
@@ -75,7 +76,8 @@ type Server struct {
 	ops   *mboxops.Ops
 
 	annots *annotDefs
-	murder *murder // nil for a server that is alone
+	murder *murder     // nil for a server that is alone
+	mover  *xfer.Mover // nil for one whose mailboxes go nowhere
 
 	engine  func() *syncserver.Engine // of replication; made when it is first asked for
 	closers []func()                  // run by Shutdown

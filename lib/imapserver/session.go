@@ -75,6 +75,7 @@ type session struct {
 	alert      string // to be told before the next answer
 	didID      bool   // ID was answered
 	idName     string // what the client called itself in ID
+	idRelay    bool   // it said there that it is another server of the murder
 	sent, read int64  // counters at login, for auditlog's traffic line
 	busy       time.Duration
 }

@@ -55,7 +55,7 @@ func (s *session) store(p *imapwire.Parser) error {
 	if len(failed) > 0 {
 		s.text = s.modified(failed, uid)
 	}
-	c, err := s.refresh(!uid)
+	c, err := s.refreshAfter(!uid)
 	if err != nil {
 		return err
 	}

@@ -12,7 +12,6 @@ import (
 // log says who. Commands that Cyrus hides from all but administrators are hidden
 // here too.
 var unbuilt = map[string]command{
-	"Xfer":   {in: signedIn, run: (*session).otherServer}, // to another server of a Murder
 	"Dump":   {in: signedIn, run: (*session).adminsOnly},
 	"Undump": {in: signedIn, run: (*session).adminsOnly},
 
@@ -48,21 +47,6 @@ func (s *session) adminsOnly(p *imapwire.Parser) error {
 		err = s.unsupported(p)
 	}
 	return err
-}
-
-// otherServer is a command that involves another server of a Murder. There is
-// none: Cyrus says so in these words where it cannot reach one, and cyradm
-// passes them on.
-func (s *session) otherServer(p *imapwire.Parser) error {
-	at, err := s.adminArgument(p)
-	if err != nil {
-		return err
-	}
-	if _, err := p.SPAString(); err != nil { // where to
-		return err
-	}
-	log.Err("%s %s: no other server is reached from here", s.name, at.name)
-	return errRemote
 }
 
 // adminArgument reads the mailbox that an administrator's command is about.

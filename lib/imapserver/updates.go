@@ -45,6 +45,16 @@ func (s *session) refresh(hold bool) (*index.Changes, error) {
 	return c, err
 }
 
+// refreshAfter is refresh after a command that has changed something: that it is done
+// is true too of a mailbox that has gone since.
+func (s *session) refreshAfter(hold bool) (*index.Changes, error) {
+	c, err := s.refresh(hold)
+	if errors.Is(err, mailbox.ErrNotFound) {
+		return &index.Changes{}, nil
+	}
+	return c, err
+}
+
 // tellHow says how changes are told.
 type tellHow struct {
 	uid  bool          // after a UID command: with UIDs

@@ -195,7 +195,7 @@ func (s *session) rcpt(arg string) error {
 		s.reply(badSyntax)
 		return nil
 	}
-	e := delivery.Envelope{Sender: s.tx.sender, Size: s.tx.size}
+	e := delivery.Envelope{Sender: s.tx.sender, Size: s.tx.size, Relayed: s.peer}
 	for len(params) > 0 {
 		if !hasPrefixFold(params, " IGNOREQUOTA") {
 			s.reply(badParam)

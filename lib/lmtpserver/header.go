@@ -31,7 +31,7 @@ func (h *header) prepended() []byte {
 	b = append(b, h.received()...)
 	b = append(b, "\r\nX-Cyrus-Session-Id: "...)
 	b = append(b, h.s.id...)
-	if h.s.srv.far != nil {
+	if h.s.srv.far != nil && h.s.srv.far.opts.Frontend {
 		return append(b, "\r\n"...) // scripts are the other servers' business
 	}
 	return append(b, "\r\nX-Sieve: CMU Sieve 3.0\r\n"...)

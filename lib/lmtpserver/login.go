@@ -47,6 +47,7 @@ func (s *session) auth(arg string) error {
 		log.Notice("%s", saslserver.LogLogin(saslserver.LoginEvent{
 			Host: s.svc.Peer(), User: id.AuthzID, Mech: mech, TLS: s.in.TLS() != nil}))
 		s.trust = proved
+		s.peer = s.srv.isPeer(id)
 		s.reply("235 Authenticated!")
 	case errors.Is(err, saslserver.ErrCanceled):
 		s.reply("501 5.5.4 client canceled authentication")

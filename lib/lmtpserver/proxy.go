@@ -13,6 +13,7 @@ import (
 	"gocyrus/lib/lmtpclient"
 	"gocyrus/lib/log"
 	"gocyrus/lib/proxy"
+	"gocyrus/lib/saslserver"
 )
 
 // relayed is the answer of another server, in the words in which ours go on.
@@ -71,7 +72,7 @@ func resultOf(r lmtpclient.Result) error {
 	case r.Code == 550 && strings.HasPrefix(code, "5.7."):
 		return delivery.ErrPermission
 	case r.Code == 550 && r.Early:
-		return relayed("451 4.3.0 System I/O error")
+		return relayed("451 4.3.0 Retry operation")
 	case r.Code == 550, r.Code == 552, r.Code == 554:
 		return relayed(fmt.Sprintf("%d %s", r.Code, r.Text))
 	case r.Code == 452:
@@ -91,6 +92,17 @@ func orText(text, otherwise string) string {
 		return otherwise
 	}
 	return text
+}
+
+// isPeer says whether a client is another server of the murder, by the account that they
+// log in with at each other. What it sends is not sent on: two servers that each believe
+// the other to have a mailbox would pass a message to and fro without end.
+func (srv *Server) isPeer(id *saslserver.Identity) bool {
+	if srv.far == nil || !srv.far.opts.Unified {
+		return false
+	}
+	account, err := srv.rules.Canon(srv.far.opts.AuthName)
+	return err == nil && id.AuthcID == account || srv.rules.State(id.AuthcID).IsProxy
 }
 
 // far is the connections to other servers. They are kept for the process, and used

@@ -16,9 +16,12 @@ import (
 	"gocyrus/lib/backend"
 	"gocyrus/lib/config"
 	"gocyrus/lib/cyrustest"
+	"gocyrus/lib/delivery"
 	"gocyrus/lib/lmtpclient"
 	"gocyrus/lib/mboxlist"
 	"gocyrus/lib/mboxname"
+	"gocyrus/lib/mboxops"
+	"gocyrus/lib/proxy"
 	"gocyrus/lib/site"
 	"gocyrus/lib/transcript"
 )
@@ -164,7 +167,7 @@ func TestResultOf(t *testing.T) {
 		{451, "4.2.1 Mailbox has been moved to another server", true, "451 4.2.1 Mailbox has been moved to another server"},
 		{451, "4.2.4 strange", false, "451 4.2.0 strange"},
 		{452, "4.2.2 Over quota", true, "452 4.2.2 Over quota"},
-		{550, "5.1.1 User unknown", true, "451 4.3.0 System I/O error"},
+		{550, "5.1.1 User unknown", true, "451 4.3.0 Retry operation"},
 		{550, "5.7.1 Permission denied", true, "permission denied"},
 		{550, "5.1.1 rejected by a script", false, "550 5.1.1 rejected by a script"},
 		{554, "5.6.0 Message contains invalid header", false, "554 5.6.0 Message contains invalid header"},
@@ -207,4 +210,91 @@ func TestFanOutReal(t *testing.T) {
 			t.Errorf("%s: %+v, %v", user, data, err)
 		}
 	}
+}
+
+// TestTrusting: a server that trusts whoever reaches it, and so offers nothing to log in
+// with but EXTERNAL, gets mail without a login.
+func TestTrusting(t *testing.T) {
+	back := testServer(t, "duplicatesuppression: no\n")
+	back.opts.Trusted = true
+	probe := dialer(t, back, "tcp")()
+	addr := probe.RemoteAddr().String()
+	probe.Close()
+	c := newTalk(t, frontend(t, addr, map[mboxname.Name]string{"user.alice": "be1.example.org"}))
+	c.say("MAIL FROM:<x@example.org>", "250 ")
+	c.say("RCPT TO:<alice>", "250 ")
+	c.say("DATA", "354 ")
+	c.say("Subject: trust\r\n\r\nhello\r\n.", "250 2.1.5 ")
+	if got := count(t, back, "user.alice"); got != 1 {
+		t.Errorf("%d messages", got)
+	}
+}
+
+// unifiedConf is what makes a node of a server.
+const unifiedConf = `configdirectory: /nonexistent
+mupdate_server: mup.example.org
+mupdate_config: unified
+servername: me.example.org
+proxy_authname: cyrus
+proxy_password: secret
+client_timeout: 3s
+autocreate_post: yes
+autocreate_users: anyone
+autocreate_quota: 0
+`
+
+// unifiedNode is a server that has alice, while bob is on the one at addr.
+func unifiedNode(t testing.TB, addr string) (dial func() net.Conn, srv *Server) {
+	// Its mailboxes are made before it is one: there is no master to ask.
+	srv = testServer(t, "lmtpunix_admins: cyrus other\nautocreate_post: yes\nautocreate_users: anyone\nautocreate_quota: 0\n")
+	cfg, err := config.Parse(strings.NewReader(unifiedConf), "imapd.conf", "lmtp")
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := proxy.OptionsFrom(cfg)
+	p.Address = func(*backend.Protocol, string) string { return addr }
+	srv.far = newFar(p)
+	srv.deliver = delivery.New(delivery.OptionsFrom(cfg), srv.site, delivery.Parts{Rules: srv.rules, Far: true})
+	if err := srv.site.Ops.Delete(t.Context(), mboxops.Root("cyrus"), "user.bob", mboxops.DeleteParams{Now: true, Force: true}); err != nil {
+		t.Fatal(err)
+	}
+	err = srv.site.List.Update(func(tx *mboxlist.Tx) error {
+		return tx.Put(&mboxlist.Entry{Name: "user.bob", Server: "be1.example.org", Partition: "default", Type: "er", ACL: "anyone\tlrsp\t"})
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return dialer(t, srv, "tcp"), srv
+}
+
+// TestUnifiedMix: recipients here and on another server in one transaction; and what another
+// server sends is not sent on, nor is a mailbox made for it.
+func TestUnifiedMix(t *testing.T) {
+	back := testServer(t, "duplicatesuppression: no\n")
+	probe := dialer(t, back, "tcp")()
+	addr := probe.RemoteAddr().String()
+	probe.Close()
+	dial, node := unifiedNode(t, addr)
+	c := newTalk(t, dial)
+	c.say("AUTH PLAIN AG90aGVyAHNlY3JldA==", "235 ") // an administrator's, not the servers' account
+	c.say("MAIL FROM:<x@example.org>", "250 ")
+	for _, to := range []string{"alice", "bob", "alice+Work"} {
+		c.say("RCPT TO:<"+to+">", "250 ")
+	}
+	c.say("DATA", "354 ")
+	io.WriteString(c, "Subject: mix\r\n\r\nhello\r\n.\r\n")
+	for i := range 3 {
+		if s := c.answer(); !strings.HasPrefix(s, "250 2.1.5 ") {
+			t.Errorf("recipient %d: %s", i, s)
+		}
+	}
+	if here, there := count(t, node, "user.alice"), count(t, back, "user.bob"); here != 1 || there != 1 {
+		t.Errorf("%d messages here, %d there", here, there)
+	}
+	peer := newTalk(t, dial)
+	peer.say("AUTH PLAIN AGN5cnVzAHNlY3JldA==", "235 ")
+	peer.say("MAIL FROM:<x@example.org>", "250 ")
+	peer.say("RCPT TO:<alice>", "250 ")
+	peer.say("RCPT TO:<bob>", "451 4.4.3")
+	peer.say("RCPT TO:<newcomer>", "550 5.1.1")
 }

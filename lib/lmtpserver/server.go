@@ -46,7 +46,7 @@ type Server struct {
 	sasl    *saslserver.Server
 	tls     *tlsconf.Server // nil without
 
-	far *far // connections to other servers; nil but on a frontend
+	far *far // connections to other servers; nil where nobody else has mailboxes
 
 	made atomic.Uint32 // Message-IDs made up by this process
 }
@@ -94,9 +94,9 @@ func newServer(cfg *config.Config, o Options, st *site.Site) (*Server, error) {
 		}
 	}
 	parts := delivery.Parts{Rules: srv.rules, Duplicates: srv.dups, Deny: srv.deny.Denies}
-	if p := proxy.OptionsFrom(cfg); p.Frontend {
+	if p := proxy.OptionsFrom(cfg); p.Proxies() {
 		srv.far = newFar(p)
-		parts.Frontend, parts.Kick = true, kicker(mupdate.OptionsFrom(cfg))
+		parts.Frontend, parts.Far, parts.Kick = p.Frontend, true, kicker(mupdate.OptionsFrom(cfg))
 	}
 	srv.deliver = delivery.New(do, st, parts)
 	if err := stage.New(st.Mailboxes).Clean(time.Now()); err != nil {

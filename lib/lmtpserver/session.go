@@ -38,6 +38,7 @@ type session struct {
 	ids   func() string
 	trust trust
 	local bool   // trusted from the start
+	peer  bool   // another server of the murder
 	lhlo  string // what the client calls itself
 	tx    transaction
 

@@ -261,7 +261,7 @@ func (s *session) noDrop(err error) error {
 // loginuseacl).
 func (srv *Server) mayActFor(login *auth.State, user string) bool {
 	e, err := srv.site.List.Lookup(mboxname.Inbox(user))
-	return err == nil && !e.Deleted() && (!e.Is(mboxlist.FlagRemote) || srv.proxy.Frontend) && acl.My(e.ACL, login.Member)&acl.Admin != 0
+	return err == nil && !e.Deleted() && (!e.Is(mboxlist.FlagRemote) || srv.proxy.Proxies()) && acl.My(e.ACL, login.Member)&acl.Admin != 0
 }
 
 // handshakeLimit is how long a client may take for TLS, which Cyrus gives all of

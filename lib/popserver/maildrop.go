@@ -61,7 +61,18 @@ func (s *session) openDrop() error {
 		return refusal("[SYS/TEMP] Unable to open maildrop: " + textOf(err))
 	}
 	if e.Is(mboxlist.FlagRemote) {
-		return s.openFar(e)
+		if s.relayed() || e.Server == s.srv.proxy.Self {
+			log.Err("%s: another server believes that %s is here; by the list here it is on %s", s.user, name, e.Server)
+			return refusal("[SYS/TEMP] Unable to open maildrop: Mailbox has been moved to another server")
+		}
+		err := s.openFar(e)
+		if err != nil && s.caughtUp() {
+			// It may have moved away from a server that is not reached.
+			if now, _, look := s.dropEntry(name); look == nil && now.Is(mboxlist.FlagRemote) && now.Server != e.Server {
+				err = s.openFar(now)
+			}
+		}
+		return err
 	}
 	d := &maildrop{entry: e, login: uint32(time.Now().Unix()),
 		mayDelete: rights&acl.DeleteMsg != 0, maySee: rights&acl.SetSeen != 0}
@@ -104,11 +115,13 @@ func (s *session) dropName() (mboxname.Name, error) {
 func (s *session) dropEntry(name mboxname.Name) (*mboxlist.Entry, acl.Rights, error) {
 	e, err := s.lookup(name)
 	// A frontend has nothing to make an INBOX of; Cyrus made one, and told the murder.
-	if !s.srv.proxy.Frontend && (errors.Is(err, mboxlist.ErrNotFound) || err == nil && e.Deleted()) {
-		if err := s.autocreate(); err != nil {
-			return nil, 0, err
+	if !s.srv.proxy.Frontend && !s.relayed() && (errors.Is(err, mboxlist.ErrNotFound) || err == nil && e.Deleted()) {
+		if made := s.autocreate(); errors.Is(made, mboxops.ErrReserved) { // by another server, just now
+			log.Info("%s: %v", name, made)
+		} else if made != nil {
+			return nil, 0, made
 		}
-		e, err = s.srv.site.List.Lookup(name)
+		e, err = s.lookup(name)
 	}
 	if err != nil {
 		return nil, 0, err

@@ -31,13 +31,36 @@ func (s *session) lookup(name mboxname.Name) (*mboxlist.Entry, error) {
 		err != nil && !errors.Is(err, mboxlist.ErrNotFound) {
 		return e, err
 	}
-	ctx, cancel := context.WithTimeout(s.ctx, kickLimit)
-	defer cancel()
-	if kick := s.srv.master.Kick(ctx); kick != nil {
-		log.Err("%v", kick)
+	if !s.caughtUp() {
 		return e, err
 	}
 	return s.srv.site.List.Lookup(name)
+}
+
+// caughtUp has the list catch up with the murder's.
+func (s *session) caughtUp() bool {
+	if !s.srv.master.Kicks {
+		return false
+	}
+	ctx, cancel := context.WithTimeout(s.ctx, kickLimit)
+	defer cancel()
+	err := s.srv.master.Kick(ctx)
+	if err != nil {
+		log.Err("%v", err)
+	}
+	return err == nil
+}
+
+// relayed says whether the session is a client's of another server, continued here: what
+// is not here it does not find through us, or two servers that each believe the other to
+// have a maildrop would pass the session to and fro without end.
+func (s *session) relayed() bool {
+	by := s.who.State.ActsFor
+	if by == "" || !s.srv.proxy.Unified {
+		return false
+	}
+	account, err := s.srv.rules.Canon(s.srv.proxy.AuthName)
+	return err == nil && by == account || s.srv.rules.State(by).IsProxy
 }
 
 // openFar logs the user in at the server that has the maildrop.
