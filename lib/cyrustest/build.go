@@ -1,6 +1,7 @@
 package cyrustest
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"errors"
 	"fmt"
@@ -40,7 +41,7 @@ func programs(t testing.TB, dir string) {
 		t.Fatal(err)
 	}
 	if os.Getenv(binVariable) == "" {
-		unlock, err := lockFile(shared + ".lock")
+		unlock, err := lockFile(filepath.Dir(shared) + ".lock")
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -67,12 +68,17 @@ func linkOrCopy(from, to string) error {
 	if err == nil || errors.Is(err, os.ErrExist) {
 		return nil
 	}
+	return copyFile(from, to)
+}
+
+// copyFile makes the program to, which is not there.
+func copyFile(from, to string) error {
 	in, err := os.Open(from)
 	if err != nil {
 		return err
 	}
 	defer in.Close()
-	out, err := os.OpenFile(to, os.O_CREATE|os.O_WRONLY|os.O_TRUNC, 0o755)
+	out, err := os.OpenFile(to, os.O_CREATE|os.O_WRONLY|os.O_EXCL, 0o755)
 	if err != nil {
 		return err
 	}
@@ -92,7 +98,7 @@ func buildAll() (string, error) {
 		return "", err
 	}
 	sum := sha256.Sum256([]byte(root))
-	dir := filepath.Join(os.TempDir(), fmt.Sprintf("gocyrus-test-%d-%x", os.Getuid(), sum[:6]))
+	dir := filepath.Join(os.TempDir(), fmt.Sprintf("gocyrus-programs-%d-%x", os.Getuid(), sum[:6]))
 	if err := os.Mkdir(dir, 0o755); err != nil && !errors.Is(err, os.ErrExist) {
 		return "", err
 	}
@@ -104,14 +110,77 @@ func buildAll() (string, error) {
 		return "", err
 	}
 	defer unlock()
-	cmd := exec.Command("go", "build", "-buildvcs=false", "-o", dir+"/", "./cmd/...")
+	// What is up to date go build touches, and a service whose program has another
+	// time retires. So it makes the programs in a directory of its own.
+	made := filepath.Join(dir, "made")
+	cmd := exec.Command("go", "build", "-buildvcs=false", "-o", made+"/", "./cmd/...")
 	cmd.Dir = root
 	// As they are shipped: with cgo master cannot keep the right to low ports.
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return "", fmt.Errorf("go build ./cmd/...: %w\n%s", err, out)
 	}
-	return dir, nil
+	bin := filepath.Join(dir, "bin")
+	return bin, publish(made, bin)
+}
+
+// publish puts the programs that differ from those in bin there, each under its name
+// at once.
+func publish(made, bin string) error {
+	if err := os.MkdirAll(bin, 0o755); err != nil {
+		return err
+	}
+	programs, err := os.ReadDir(made)
+	if err != nil {
+		return err
+	}
+	for _, p := range programs {
+		from, to := filepath.Join(made, p.Name()), filepath.Join(bin, p.Name())
+		if same, err := sameBuild(from, to); err != nil {
+			return err
+		} else if same {
+			continue
+		}
+		next := to + ".new"
+		if err := os.Remove(next); err != nil && !errors.Is(err, os.ErrNotExist) {
+			return err
+		}
+		if err := copyFile(from, next); err != nil {
+			return err
+		}
+		if err := os.Rename(next, to); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// sameBuild compares two programs by size and by the first page, in which the linker
+// leaves a hash of all that the program was made of. One that is not there differs.
+func sameBuild(a, b string) (bool, error) {
+	headA, sizeA, err := head(a)
+	if err != nil {
+		return false, err
+	}
+	headB, sizeB, err := head(b)
+	if errors.Is(err, os.ErrNotExist) {
+		return false, nil
+	}
+	return err == nil && sizeA == sizeB && bytes.Equal(headA, headB), err
+}
+
+func head(path string) ([]byte, int64, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, 0, err
+	}
+	defer f.Close()
+	fi, err := f.Stat()
+	if err != nil {
+		return nil, 0, err
+	}
+	page, err := io.ReadAll(io.LimitReader(f, 4096))
+	return page, fi.Size(), err
 }
 
 // owned refuses a directory that someone else made where everyone may.

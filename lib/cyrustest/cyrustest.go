@@ -14,6 +14,7 @@ package cyrustest
 
 import (
 	"fmt"
+	"net"
 	"os"
 	"os/user"
 	"path/filepath"
@@ -38,6 +39,15 @@ type Options struct {
 	// Dir is the directory of the server, with conf/ and spool/ in it as far as
 	// they are to exist before; empty for a new one.
 	Dir string
+
+	// IP, when not empty, is the server's own address, where it listens on the
+	// ports that the protocols have: then it is a machine of its own. The ports
+	// are low ones, which takes root.
+	IP string
+
+	// Wrap are the program and its arguments by which master is run; it is to
+	// become master in the same process.
+	Wrap []string
 
 	// Users are made at once, as AddUser does.
 	Users []string
@@ -149,8 +159,12 @@ func newServer(t testing.TB, o Options) *Server {
 	s.Conf, s.Log = s.Path("imapd.conf"), s.Path("log")
 	s.LMTPSocket = s.Path("conf/socket/lmtp")
 	s.CAFile = s.Path("cert.pem")
-	for _, addr := range []*string{&s.IMAP, &s.IMAPS, &s.POP3, &s.POP3S, &s.LMTP} {
-		*addr = FreeAddress(t)
+	for addr, port := range map[*string]string{&s.IMAP: "143", &s.IMAPS: "993", &s.POP3: "110", &s.POP3S: "995", &s.LMTP: "2003"} {
+		if o.IP != "" {
+			*addr = net.JoinHostPort(o.IP, port)
+		} else {
+			*addr = FreeAddress(t)
+		}
 	}
 	return s
 }
