@@ -28,15 +28,19 @@ type parcel struct {
 func (r *Relay) pump(c *conn, from, to *net.TCPConn, up, plain bool) {
 	way := make(chan parcel, onTheWay)
 	done := make(chan struct{})
+	torn := false // no end of the connection, such as a server would see, but a reset
 	go func() {
 		defer close(done)
 		for p := range way {
 			time.Sleep(time.Until(p.at))
+			r.wait(up)
 			if _, err := to.Write(p.text); err != nil {
 				c.reset()
 			}
 		}
-		to.CloseWrite()
+		if !torn {
+			to.CloseWrite()
+		}
 	}()
 	var in io.Reader = from
 	if plain {
@@ -49,6 +53,7 @@ func (r *Relay) pump(c *conn, from, to *net.TCPConn, up, plain bool) {
 			text, cut := r.pass(buf[:n], up)
 			way <- parcel{time.Now().Add(r.oneWay()), text}
 			if cut {
+				torn = true
 				close(way)
 				<-done // what came before the cut arrives
 				r.Cut()
@@ -81,6 +86,9 @@ func (r *Relay) pass(text []byte, up bool) (on []byte, cut bool) {
 		} else {
 			r.left -= int64(len(text))
 		}
+	}
+	if up {
+		r.reached(text)
 	}
 	if r.record {
 		if up {

@@ -1,6 +1,6 @@
 // Package relay stands between a client and a server, as a bad network does:
 // it can make the way long, cut it in the middle of an octet stream, or be
-// away, and it keeps what went through for the test to read.
+// away or silent, and it keeps what went through for the test to read.
 package relay
 
 import (
@@ -28,8 +28,10 @@ type Relay struct {
 	away   bool          // connections end as soon as they are made
 	plain  bool          // the offer of compression is left out
 	record bool
-	sent   []byte // to the server, of all connections
-	got    []byte // from it
+	sent   []byte           // to the server, of all connections
+	got    []byte           // from it
+	held   [2]chan struct{} // by direction; while not nil nothing goes that way; closed at the end
+	until  *holdAt
 	conns  map[*conn]bool
 	made   int // connections so far
 	cuts   int // times that CutAfter came true
@@ -60,6 +62,7 @@ func Listen(target string) (*Relay, error) {
 // Close ends the relay and its connections.
 func (r *Relay) Close() error {
 	err := r.l.Close()
+	r.Hold(false)
 	r.Cut()
 	return err
 }

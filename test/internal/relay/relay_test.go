@@ -133,3 +133,54 @@ func TestRecord(t *testing.T) {
 		t.Errorf("received %q", got)
 	}
 }
+
+// What is held arrives afterwards, and nothing before.
+func TestHold(t *testing.T) {
+	r := New(t, echo(t, ""))
+	c := dial(t, r)
+	talk(t, c, []byte("before"))
+	r.Hold(true)
+	late := dial(t, r)
+	for _, c := range []net.Conn{c, late} {
+		if _, err := c.Write([]byte("held")); err != nil {
+			t.Fatal(err)
+		}
+		c.SetReadDeadline(time.Now().Add(50 * time.Millisecond))
+		if n, err := c.Read(make([]byte, 4)); err == nil {
+			t.Errorf("%d octets came back", n)
+		}
+		c.SetReadDeadline(time.Now().Add(patience))
+	}
+	r.Hold(false)
+	for _, c := range []net.Conn{c, late} {
+		back := make([]byte, 4)
+		if _, err := io.ReadFull(c, back); err != nil || string(back) != "held" {
+			t.Errorf("%q, %v", back, err)
+		}
+	}
+}
+
+// HoldAt holds the text, or what comes back after it.
+func TestHoldAt(t *testing.T) {
+	r := New(t, echo(t, ""))
+	for _, answers := range []bool{false, true} {
+		c := dial(t, r)
+		came := r.HoldAt("word", answers)
+		talk(t, c, []byte("before"))
+		if _, err := c.Write([]byte("a word")); err != nil {
+			t.Fatal(err)
+		}
+		<-came
+		c.SetReadDeadline(time.Now().Add(50 * time.Millisecond))
+		if n, err := c.Read(make([]byte, 6)); err == nil {
+			t.Errorf("%d octets came back", n)
+		}
+		c.SetReadDeadline(time.Now().Add(patience))
+		r.Hold(false)
+		back := make([]byte, 6)
+		if _, err := io.ReadFull(c, back); err != nil || string(back) != "a word" {
+			t.Errorf("%q, %v", back, err)
+		}
+		talk(t, c, []byte("word"))
+	}
+}
