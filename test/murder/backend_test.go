@@ -1,15 +1,28 @@
 package murder
 
 import (
-	"encoding/base64"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 
-	"gocyrus/lib/cyrustest"
 	"gocyrus/lib/mupdate"
+	"gocyrus/test/internal/murder"
 )
+
+// eachMaster runs a test with each kind of master.
+func eachMaster(t *testing.T, fn func(t *testing.T, master murder.Kind)) {
+	for _, master := range []murder.Kind{murder.Ours, murder.Real} {
+		t.Run(master.String()+" master", func(t *testing.T) { fn(t, master) })
+	}
+}
+
+// do runs commands at the master.
+func do(t *testing.T, m *murder.Murder, fn func(c *mupdate.Client) error) {
+	t.Helper()
+	if err := mupdate.Do(t.Context(), m.Master.Mupdate(), fn); err != nil {
+		t.Fatal(err)
+	}
+}
 
 // work is what an administrator does to a backend's mailboxes.
 var work = []string{
@@ -24,37 +37,27 @@ var work = []string{
 // kind of master: it then has the same, but for the partitions that Cyrus leaves out
 // of what it renames.
 func TestBackend(t *testing.T) {
-	eachMaster(t, func(t *testing.T, m *master) {
-		ours := m.backend(t, cyrustest.Start, "be1.example.org")
-		login(t, ours, "cyrus").want("OK", work...)
-		got := m.list(t)
+	eachMaster(t, func(t *testing.T, master murder.Kind) {
+		m := murder.New(t, murder.Options{Master: master, Backends: []murder.Kind{murder.Ours}})
+		ours := m.Backends[0]
+		ours.Session("cyrus").Must(work...)
+		got := m.Master.Table()
 		if !slices.ContainsFunc(got, func(l string) bool {
-			return strings.HasPrefix(l, "MAILBOX DELETED.user.alice.Bar.Deep.TIME be1.example.org!default ")
+			return strings.HasPrefix(l, "MAILBOX DELETED.user.alice.Bar.Deep.TIME be1!default ")
 		}) {
 			t.Errorf("no deleted mailbox among\n%s", strings.Join(got, "\n"))
 		}
 		if out := ours.RunTool("", "ctl_mboxlist", "-m", "-w"); out != "Force Activate: user.dave\n" {
 			t.Errorf("ctl_mboxlist -m -w: %q", out)
 		}
-		needReal(t)
-		m.do(t, func(c *mupdate.Client) error {
-			var all []mupdate.Entry
-			err := c.List(t.Context(), "", func(e mupdate.Entry) error { all = append(all, e); return nil })
-			for _, e := range all {
-				if err == nil {
-					err = c.Delete(t.Context(), e.Name)
-				}
-			}
-			return err
-		})
-		real := m.backend(t, cyrustest.Real, "be1.example.org")
-		login(t, real, "cyrus").want("OK", work...)
-		want := m.list(t)
+		cyrus := murder.New(t, murder.Options{Master: master, Backends: []murder.Kind{murder.Real}})
+		cyrus.Backends[0].Session("cyrus").Must(work...)
+		want := cyrus.Master.Table()
 		for i, l := range want {
-			if strings.Contains(l, "be1.example.org! ") {
-				want[i] = strings.Replace(l, "be1.example.org! ", "be1.example.org!default ", 1)
+			if strings.Contains(l, "be1! ") {
+				want[i] = strings.Replace(l, "be1! ", "be1!default ", 1)
 				if strings.Contains(l, " user.bob ") {
-					want[i] = strings.Replace(l, "be1.example.org! ", "be1.example.org!p2 ", 1)
+					want[i] = strings.Replace(l, "be1! ", "be1!p2 ", 1)
 				}
 			}
 		}
@@ -66,15 +69,15 @@ func TestBackend(t *testing.T) {
 
 // TestClaims: two backends want the same names.
 func TestClaims(t *testing.T) {
-	eachMaster(t, func(t *testing.T, m *master) {
-		be1 := m.backend(t, cyrustest.Start, "be1.example.org")
-		be2 := m.backend(t, cyrustest.Start, "be2.example.org")
-		a, b := login(t, be1, "cyrus"), login(t, be2, "cyrus")
-		a.want("OK", "CREATE user.alice", "CREATE user.alice.Foo")
-		b.want("NO unable to reserve mailbox on mupdate server", "CREATE user.alice")
-		b.want("OK", "LOCALCREATE user.alice", "LOCALCREATE user.alice.Bar")
-		b.want("NO unable to reserve mailbox on mupdate server", "RENAME user.alice.Bar user.alice.Foo", "SETACL user.alice bob lr")
-		before := m.list(t)
+	eachMaster(t, func(t *testing.T, master murder.Kind) {
+		m := murder.New(t, murder.Options{Master: master, Backends: []murder.Kind{murder.Ours, murder.Ours}})
+		be1, be2 := m.Backends[0], m.Backends[1]
+		a, b := be1.Session("cyrus"), be2.Session("cyrus")
+		a.Must("CREATE user.alice", "CREATE user.alice.Foo")
+		b.Want("NO unable to reserve mailbox on mupdate server", "CREATE user.alice")
+		b.Must("LOCALCREATE user.alice", "LOCALCREATE user.alice.Bar")
+		b.Want("NO unable to reserve mailbox on mupdate server", "RENAME user.alice.Bar user.alice.Foo", "SETACL user.alice bob lr")
+		before := m.Master.Table()
 		if n := slices.IndexFunc(before, func(l string) bool { return strings.Contains(l, "be2") }); n >= 0 {
 			t.Errorf("be2 has %s", before[n])
 		}
@@ -90,101 +93,87 @@ func TestClaims(t *testing.T) {
 			t.Errorf("ctl_mboxlist -m -w, then: %q", out)
 		}
 		// What a mailbox that arrives does: it is announced, whoever had it.
-		b.want("OK", "LOCALCREATE user.moved")
-		a.want("OK", "CREATE user.moved")
-		b.want("OK", "MUPDATEPUSH user.moved")
-		if !slices.ContainsFunc(m.list(t), func(l string) bool { return strings.HasPrefix(l, "MAILBOX user.moved be2.example.org!default ") }) {
+		b.Must("LOCALCREATE user.moved")
+		a.Must("CREATE user.moved")
+		b.Must("MUPDATEPUSH user.moved")
+		if !slices.ContainsFunc(m.Master.Table(), func(l string) bool { return strings.HasPrefix(l, "MAILBOX user.moved be2!default ") }) {
 			t.Error("user.moved has not moved")
 		}
 		// A Cyrus master breaks down of a DELETE for what it does not have.
-		b.want("OK", "LOCALCREATE user.unknown", "LOCALCREATE user.unknown.Sub", "SETACL user.unknown cyrus lrxkta", "LOCALDELETE user.unknown.Sub")
-		m.do(t, func(c *mupdate.Client) error { return c.Delete(t.Context(), "user.unknown") })
-		b.want("OK", "DELETE user.unknown")
+		b.Must("LOCALCREATE user.unknown", "LOCALCREATE user.unknown.Sub", "SETACL user.unknown cyrus lrxkta", "LOCALDELETE user.unknown.Sub")
+		do(t, m, func(c *mupdate.Client) error { return c.Delete(t.Context(), "user.unknown") })
+		b.Must("DELETE user.unknown")
 		be1.RunTool("", "ctl_mboxlist", "-ma")
-		if !slices.ContainsFunc(m.list(t), func(l string) bool { return strings.HasPrefix(l, "MAILBOX user.moved be1.example.org!default ") }) {
+		if !slices.ContainsFunc(m.Master.Table(), func(l string) bool { return strings.HasPrefix(l, "MAILBOX user.moved be1!default ") }) {
 			t.Error("user.moved has not moved back")
 		}
-		b.want("OK", "LOCALDELETE user.moved")
+		b.Must("LOCALDELETE user.moved")
 		// A frontend that acts for an administrator.
-		be1.SetPassword("murder")
-		raw := be1.Dial(be1.IMAP)
-		if _, err := raw.Line(); err != nil {
-			t.Fatal(err)
-		}
-		p := &session{t: t, raw: raw}
-		p.want("OK", "AUTHENTICATE PLAIN "+base64.StdEncoding.EncodeToString([]byte("cyrus\x00murder\x00"+cyrustest.Password)), "CREATE user.eve")
-		p.want("NO Permission denied", "MUPDATEPUSH user.eve")
-		p.want("BAD Unrecognized command", "SYNCGET USER eve")
+		p := be1.Proxied("cyrus")
+		p.Must("CREATE user.eve")
+		p.Want("NO Permission denied", "MUPDATEPUSH user.eve")
+		p.Want("BAD Unrecognized command", "SYNCGET USER eve")
 	})
 }
 
 // TestStartWithoutMaster: a backend whose START has the push starts without a master,
 // and announces later what the push could not.
 func TestStartWithoutMaster(t *testing.T) {
-	eachMaster(t, func(t *testing.T, m *master) {
-		script, err := filepath.Abs("../../packaging/mupdatepush")
-		if err != nil {
-			t.Fatal(err)
+	eachMaster(t, func(t *testing.T, master murder.Kind) {
+		m := murder.New(t, murder.Options{Master: master, Backends: []murder.Kind{murder.Ours},
+			Imapd: map[string][]string{"be1": {"mupdate_retry_delay: 1"}}})
+		be := m.Backends[0]
+		be.Session("cyrus").Must("CREATE user.alice", "LOCALCREATE user.bob", "LOCALCREATE user.carol")
+		do(t, m, func(c *mupdate.Client) error {
+			return c.Activate(t.Context(), "user.carol", "be2!default", "")
+		})
+		if err := m.Master.Stop(); err != nil {
+			t.Logf("the master ended with %v", err)
 		}
-		be := m.backend(t, cyrustest.Start, "be1.example.org", "mupdate_retry_delay: 1")
-		be.Set(func(o *cyrustest.Options) {
-			o.Entries = map[string][]string{"START": {`mupdatepush cmd="` + script + ` -C $conf"`}}
-		})
-		login(t, be, "cyrus").want("OK", "CREATE user.alice", "LOCALCREATE user.bob", "LOCALCREATE user.carol")
-		m.do(t, func(c *mupdate.Client) error {
-			return c.Activate(t.Context(), "user.carol", "be2.example.org!default", "")
-		})
-		m.Stop()
 		if err := be.Stop(); err != nil {
 			t.Error(err)
 		}
 		be.Resume()
-		c := login(t, be, "cyrus")
-		c.want("NO no connection to server", "CREATE user.dave")
-		m.Resume()
+		c := be.Session("cyrus")
+		c.Want("NO no connection to server", "CREATE user.dave")
+		m.Master.Resume()
 		be.Eventually("the master to hear of user.bob", func() bool {
-			conn, err := mupdate.Connect(t.Context(), m.opts)
-			if err != nil {
-				return false
-			}
-			conn.Close()
-			return slices.ContainsFunc(m.list(t), func(l string) bool { return strings.HasPrefix(l, "MAILBOX user.bob be1.example.org!default ") })
+			return slices.ContainsFunc(m.Master.Table(), func(l string) bool { return strings.HasPrefix(l, "MAILBOX user.bob be1!default ") })
 		})
 		// What another has is an administrator's to remove.
-		c.want("OK", "MYRIGHTS user.carol", "CREATE user.dave")
+		c.Must("MYRIGHTS user.carol", "CREATE user.dave")
 		if err := be.Stop(); err != nil {
 			t.Error(err)
 		}
 		be.Resume()
-		login(t, be, "cyrus").want("NO Mailbox does not exist", "MYRIGHTS user.carol")
+		be.Session("cyrus").Want("NO Mailbox does not exist", "MYRIGHTS user.carol")
 	})
 }
 
 // TestNoMaster: what works without a master, in Cyrus's words, and that a master that
 // comes back is told.
 func TestNoMaster(t *testing.T) {
-	eachMaster(t, func(t *testing.T, m *master) {
-		be := m.backend(t, cyrustest.Start, "be1.example.org", "mupdate_retry_delay: 1", "delete_mode: immediate")
-		c := login(t, be, "cyrus")
-		c.want("OK", "CREATE user.alice", "CREATE user.alice.Foo", "SETACL user.alice.Foo cyrus lrxkta", "CREATE user.alice.Bar", "SETACL user.alice.Bar cyrus lrxkta")
-		had := m.list(t)
-		m.Stop()
-		c.want("NO no connection to server", "CREATE user.bob", "RENAME user.alice.Foo user.alice.New", "SETACL user.alice bob lr", "RENAME user.alice.Foo user.alice.Foo p2", "MUPDATEPUSH user.alice")
-		c.want("OK", "SETQUOTA user.alice (STORAGE 1000)", "SUBSCRIBE user.alice.Foo", "SELECT user.alice.Foo", "UNSELECT", "DELETE user.alice.Bar")
+	eachMaster(t, func(t *testing.T, master murder.Kind) {
+		m := murder.New(t, murder.Options{Master: master, Backends: []murder.Kind{murder.Ours},
+			Imapd: map[string][]string{"be1": {"mupdate_retry_delay: 1", "delete_mode: immediate"}}})
+		be := m.Backends[0]
+		c := be.Session("cyrus")
+		c.Must("CREATE user.alice", "CREATE user.alice.Foo", "SETACL user.alice.Foo cyrus lrxkta", "CREATE user.alice.Bar", "SETACL user.alice.Bar cyrus lrxkta")
+		had := m.Master.Table()
+		if err := m.Master.Stop(); err != nil {
+			t.Logf("the master ended with %v", err)
+		}
+		c.Want("NO no connection to server", "CREATE user.bob", "RENAME user.alice.Foo user.alice.New", "SETACL user.alice bob lr", "RENAME user.alice.Foo user.alice.Foo p2", "MUPDATEPUSH user.alice")
+		c.Must("SETQUOTA user.alice (STORAGE 1000)", "SUBSCRIBE user.alice.Foo", "SELECT user.alice.Foo", "UNSELECT", "DELETE user.alice.Bar")
 		out, status, err := be.TryTool("", "ctl_mboxlist", "-m")
 		if status != 1 || out != "" || !strings.HasSuffix(err.Error(), ": couldn't connect to mupdate server\n") {
 			t.Errorf("ctl_mboxlist -m: %q, %d, %v", out, status, err)
 		}
-		m.Resume()
+		m.Master.Resume()
 		want := slices.DeleteFunc(slices.Clone(had), func(l string) bool { return strings.Contains(l, "Bar") })
 		be.Eventually("the master to hear of the removal", func() bool {
-			conn, err := mupdate.Connect(t.Context(), m.opts)
-			if err != nil {
-				return false
-			}
-			conn.Close()
-			return slices.Equal(m.list(t), want)
+			return slices.Equal(m.Master.Table(), want)
 		})
-		c.want("OK", "CREATE user.bob")
+		c.Must("CREATE user.bob")
 	})
 }
