@@ -17,8 +17,10 @@ type cyrusSite struct {
 	bin    string // where imapd, lmtpd, pop3d and the tools are
 	about  string
 
-	replicates bool  // one end of a pair
-	pair       *pair // nil until it is asked for
+	replicates bool    // one end of a pair
+	pair       *pair   // nil until it is asked for
+	seat       *seat   // in a murder
+	murder     *murder // nil until it is asked for
 }
 
 // realCyrus is the installed Cyrus of Debian.
@@ -113,6 +115,9 @@ func (c *cyrusSite) Start() error {
 	if err := c.certificate(); err != nil {
 		return err
 	}
+	if c.seat != nil {
+		return c.sit()
+	}
 	options, more := fmt.Sprintf(imapdConf, c.dir), ""
 	if c.replicates {
 		options += syncConf
@@ -125,7 +130,12 @@ func (c *cyrusSite) Start() error {
 	if err := c.write("cyrus.conf", services); err != nil {
 		return err
 	}
-	return c.launch(nil, c.master, "-C", c.path("imapd.conf"), "-M", c.path("cyrus.conf"), "-p", c.path("conf/master.pid"), "-D")
+	return c.launch(nil, c.argv()...)
+}
+
+// argv is the main process with its arguments.
+func (c *cyrusSite) argv() []string {
+	return []string{c.master, "-C", c.path("imapd.conf"), "-M", c.path("cyrus.conf"), "-p", c.path("conf/master.pid"), "-D"}
 }
 
 func (c *cyrusSite) AddUser(name string) error {
@@ -141,16 +151,16 @@ func (c *cyrusSite) AddUser(name string) error {
 
 // AddMailboxes loads a list into mailboxes.db, as an administrator moving a
 // site does; nothing reads these mailboxes, so they need no directories.
-func (c *cyrusSite) AddMailboxes(n int) error {
+func (c *cyrusSite) AddMailboxes(n int) error { return c.addMailboxes(0, n) }
+
+// addMailboxes is AddMailboxes for those numbered from begin up to end.
+func (c *cyrusSite) addMailboxes(begin, end int) error {
 	var list bytes.Buffer
 	sep := "{\n"
-	for i := range n {
-		name := fmt.Sprintf("user.list%03d", i/100)
-		if i%100 > 0 {
-			name += fmt.Sprintf(".folder%02d", i%100)
-		}
+	for i := begin; i < end; i++ {
+		name, owner := listed(i)
 		fmt.Fprintf(&list, `%s"%s": {"name": "%[2]s", "mtime": "1795501204", "uidvalidity": "1795501204", "createdmodseq": "1", "foldermodseq": "2", `+
-			`"mbtype": "e", "partition": "default", "acl": {"list%03d": "lrswipkxtecdan"}, "uniqueid": "%024d", "name_history": []}`, sep, name, i/100, i+1)
+			`"mbtype": "e", "partition": "default", "acl": {"%s": "lrswipkxtecdan"}, "uniqueid": "%024d", "name_history": []}`, sep, name, owner, i+1)
 		sep = ",\n"
 	}
 	list.WriteString("\n}\n")
@@ -163,6 +173,15 @@ func (c *cyrusSite) AddMailboxes(n int) error {
 		return fmt.Errorf("ctl_mboxlist -u: %w: %s", err, out)
 	}
 	return nil
+}
+
+// listed is the name of mailbox i of AddMailboxes, and who owns it.
+func listed(i int) (name, owner string) {
+	owner = fmt.Sprintf("list%03d", i/100)
+	if i%100 == 0 {
+		return "user." + owner, owner
+	}
+	return fmt.Sprintf("user.%s.folder%02d", owner, i%100), owner
 }
 
 // Lister is the administrator.

@@ -18,11 +18,12 @@ type sizes struct {
 	logins      int   // in one lap
 	idle        []int // idle connections, ascending
 	sync        syncSizes
+	murder      murderSizes
 }
 
 var (
-	fullSizes  = sizes{10_000, 100_000, 1000, 20 << 20, 100_000, 100, 200, 1000, 200, []int{1000, 5000}, fullSync}
-	quickSizes = sizes{1000, 5000, 100, 2 << 20, 2000, 20, 40, 100, 40, []int{50, 200}, quickSync}
+	fullSizes  = sizes{10_000, 100_000, 1000, 20 << 20, 100_000, 100, 200, 1000, 200, []int{1000, 5000}, fullSync, fullMurder}
+	quickSizes = sizes{1000, 5000, 100, 2 << 20, 2000, 20, 40, 100, 40, []int{50, 200}, quickSync, quickMurder}
 )
 
 // users is how many plain users there are, u00 to u49.
@@ -33,12 +34,12 @@ func userName(i int) string { return fmt.Sprintf("u%02d", i%users) }
 
 // A row is one thing measured. It may yield several lines of the table.
 type row struct {
-	name   string // what -rows matches
-	needs  []fixture
-	rounds int                // 0 means as many as the flags say
-	unit   string             // of its values; "" means milliseconds an operation
-	pairs  bool               // it is about replication, which Dovecot's is not like
-	run    func(l *lap) error // sets up, times, checks
+	name    string // what -rows matches
+	needs   []fixture
+	rounds  int                // 0 means as many as the flags say
+	unit    string             // of its values; "" means milliseconds an operation
+	several bool               // it takes several servers of one kind, as Cyrus knows them and Dovecot does not
+	run     func(l *lap) error // sets up, times, checks
 }
 
 // A lap is one run of a row on one server.

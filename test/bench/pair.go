@@ -35,11 +35,13 @@ sync_try_imap: no
 const syncService = `  csync      cmd="%[1]s/sync_server -C %[2]s/imapd.conf" listen="127.0.0.1:%[3]d" prefork=0
 `
 
-// replicating is a server that rows of replication can run on.
-type replicating interface {
+// sociable is a server that rows can run on that take several of its kind.
+type sociable interface {
 	server
-	// Pair is the pair of servers like this one, running.
+	// Pair is a pair of servers like this one, running.
 	Pair() (*pair, error)
+	// Murder is a murder of servers like this one, running.
+	Murder() (*murder, error)
 }
 
 // Pair makes the pair when it is asked for the first time.
@@ -66,20 +68,32 @@ func (c *cyrusSite) Pair() (*pair, error) {
 	return p, p.replica.Start()
 }
 
-// Stop ends the pair and the server.
+// fellows are the servers of the pair and the murder.
+func (c *cyrusSite) fellows() []*cyrusSite {
+	var all []*cyrusSite
+	if c.pair != nil {
+		all = append(all, c.pair.master, c.pair.replica)
+	}
+	if c.murder != nil {
+		all = append(all, c.murder.all...)
+	}
+	return all
+}
+
+// Stop ends the server and its fellows.
 func (c *cyrusSite) Stop() error {
 	var err error
-	if c.pair != nil {
-		err = errors.Join(c.pair.master.Stop(), c.pair.replica.Stop())
+	for _, f := range c.fellows() {
+		err = errors.Join(err, f.Stop())
 	}
 	return errors.Join(err, c.site.Stop())
 }
 
-// remove deletes the files of the pair and the server.
+// remove deletes the files of the server and its fellows.
 func (c *cyrusSite) remove() error {
 	var err error
-	if c.pair != nil {
-		err = errors.Join(c.pair.master.remove(), c.pair.replica.remove())
+	for _, f := range c.fellows() {
+		err = errors.Join(err, f.remove())
 	}
 	return errors.Join(err, c.site.remove())
 }

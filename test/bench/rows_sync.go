@@ -37,11 +37,11 @@ const (
 // The rows of replication, each between two servers of one kind.
 func syncRows(z sizes) []row {
 	return []row{
-		{name: "replication, all users", needs: []fixture{pairUsers}, pairs: true, unit: "s", run: (*lap).syncAll},
-		{name: "replication, rolling", needs: []fixture{pairUsers}, pairs: true, unit: "ms", run: (*lap).syncRolling},
-		{name: "replication, lag", needs: []fixture{pairUsers}, pairs: true, rounds: 1, run: (*lap).syncLag},
-		{name: "replication, one user", needs: []fixture{pairMany}, pairs: true, unit: "s", run: (*lap).syncMany},
-		{name: "replication, long way", needs: []fixture{pairFar}, pairs: true, unit: "s", run: (*lap).syncFar},
+		{name: "replication, all users", needs: []fixture{pairUsers}, several: true, unit: "s", run: (*lap).syncAll},
+		{name: "replication, rolling", needs: []fixture{pairUsers}, several: true, unit: "ms", run: (*lap).syncRolling},
+		{name: "replication, lag", needs: []fixture{pairUsers}, several: true, rounds: 1, run: (*lap).syncLag},
+		{name: "replication, one user", needs: []fixture{pairMany}, several: true, unit: "s", run: (*lap).syncMany},
+		{name: "replication, long way", needs: []fixture{pairFar}, several: true, unit: "s", run: (*lap).syncFar},
 	}
 }
 
@@ -80,7 +80,7 @@ func onMaster(make func(m *cyrusSite, z sizes) error) func(server, sizes) error 
 }
 
 func pairOf(srv server) (*pair, error) {
-	r, ok := srv.(replicating)
+	r, ok := srv.(sociable)
 	if !ok {
 		return nil, fmt.Errorf("%s: no replication", srv.Name())
 	}

@@ -52,7 +52,7 @@ func (r *runner) row(ctx context.Context, w row) {
 	r.broken = map[string]bool{}
 	for _, srv := range r.servers {
 		// Who cannot take part is left out without a word.
-		if _, ok := srv.(replicating); w.pairs && !ok {
+		if _, ok := srv.(sociable); w.several && !ok {
 			r.broken[srv.Name()] = true
 		}
 	}

@@ -45,20 +45,27 @@ var protocols = []string{"imap", "imaps", "lmtp", "pop3"}
 type site struct {
 	name  string
 	dir   string
+	ip    string
 	ports map[string]int
 	cmd   *exec.Cmd
 	done  chan struct{} // closed when cmd has ended
 }
 
-// newSite makes a directory that the cyrus user may write, and reserves ports.
-// It serves protocols, and more if named.
-func newSite(name, under string, more ...string) (*site, error) {
+// bareSite makes a directory that the cyrus user may write, of a site that
+// serves nothing yet.
+func bareSite(name, under string) (*site, error) {
 	dir, err := os.MkdirTemp(under, "bench-"+name+"-")
 	if err != nil {
 		return nil, err
 	}
-	s := &site{name: name, dir: dir, ports: map[string]int{}}
-	if err := s.own("."); err != nil {
+	s := &site{name: name, dir: dir, ip: "127.0.0.1", ports: map[string]int{}}
+	return s, s.own(".")
+}
+
+// newSite makes a site, and reserves ports. It serves protocols, and more if named.
+func newSite(name, under string, more ...string) (*site, error) {
+	s, err := bareSite(name, under)
+	if err != nil {
 		return nil, err
 	}
 	for _, proto := range append(protocols[:len(protocols):len(protocols)], more...) {
@@ -72,7 +79,7 @@ func newSite(name, under string, more ...string) (*site, error) {
 func (s *site) Name() string { return s.name }
 
 func (s *site) Addr(proto string) string {
-	return net.JoinHostPort("127.0.0.1", strconv.Itoa(s.ports[proto]))
+	return net.JoinHostPort(s.ip, strconv.Itoa(s.ports[proto]))
 }
 
 // ports are those that freePort has returned: whoever is to listen on one may
