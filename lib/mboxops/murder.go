@@ -29,13 +29,12 @@ var (
 
 // MurderOptions are what a backend has to know of its murder.
 type MurderOptions struct {
-	Client     mupdate.Options
-	Server     string        // servername: who we are, in locations
-	Unified    bool          // every server is a frontend too
-	Replicated bool          // locations are partitions of a spool that all servers share
-	Notes      string        // directory of the notes of what the master is to be told
-	Retry      time.Duration // mupdate_retry_delay: between two attempts to tell it
-	Idle       time.Duration // how long a connection is kept that nobody uses
+	Client  mupdate.Options
+	Server  string        // servername: who we are, in locations
+	Unified bool          // every server is a frontend too
+	Notes   string        // directory of the notes of what the master is to be told
+	Retry   time.Duration // mupdate_retry_delay: between two attempts to tell it
+	Idle    time.Duration // how long a connection is kept that nobody uses
 }
 
 // idleConnection is a minute, for the master has room for few connections
@@ -55,8 +54,8 @@ func MurderOptionsFrom(cfg *config.Config) *MurderOptions {
 	}
 	o := &MurderOptions{
 		Client: mupdate.OptionsFrom(cfg), Server: serverName(cfg),
-		Unified: kind == "unified", Replicated: kind == "replicated",
-		Notes: filepath.Join(cfg.Dir(), "inflight.mupdate"), Idle: idleConnection,
+		Unified: kind == "unified",
+		Notes:   filepath.Join(cfg.Dir(), "inflight.mupdate"), Idle: idleConnection,
 	}
 	o.Retry = max(o.Client.RetryDelay, time.Second)
 	return o
@@ -126,16 +125,13 @@ func (m *Murder) Close() error {
 
 // location is where the master has a mailbox of a partition of ours.
 func (m *Murder) location(partition string) string {
-	if m.opt.Replicated {
-		return partition
-	}
 	return mupdate.Location(m.opt.Server, partition)
 }
 
 // has says whether the master's entry is of this server.
 func (m *Murder) has(e *mupdate.Entry) bool {
-	server, _, full := mupdate.SplitLocation(e.Location)
-	return e.State != mupdate.Absent && (server == m.opt.Server || m.opt.Replicated && !full)
+	server, _, _ := mupdate.SplitLocation(e.Location)
+	return e.State != mupdate.Absent && server == m.opt.Server
 }
 
 // do runs fn with a connection to the master. When it breaks, for a master that was

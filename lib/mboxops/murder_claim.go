@@ -63,11 +63,13 @@ func (o *Ops) goBack(e *mboxlist.Entry) error {
 		}
 		return tx.Put(theirs)
 	})
-	if err != nil || e.Server == "" || o.master == nil {
+	ask := *o
+	if ask.Murder == nil {
+		ask.Murder = o.master
+	}
+	if err != nil || e.Server == "" || ask.Murder == nil {
 		return err
 	}
-	ask := *o
-	ask.Murder = o.master
 	d, err := ask.debt(e.Name)
 	if err != nil {
 		return err

@@ -104,7 +104,7 @@ func (o *Ops) cargo(c Cargo) ([]*mboxlist.Entry, error) {
 // ErrNoMaster, ErrMasterFailed, and ErrReserved where the murder has one of them at
 // another server.
 func (o *Ops) Depart(ctx context.Context, c Cargo, server string) ([]*mboxlist.Entry, error) {
-	if o.Murder == nil || o.Murder.opt.Replicated {
+	if o.Murder == nil {
 		return nil, ErrNoMurder
 	}
 	all, err := o.settled(c)
@@ -133,7 +133,7 @@ func (o *Ops) Depart(ctx context.Context, c Cargo, server string) ([]*mboxlist.E
 // MayDepart is what Depart finds out before it changes anything, of one of the
 // mailboxes.
 func (o *Ops) MayDepart(ctx context.Context, c Cargo) error {
-	if o.Murder == nil || o.Murder.opt.Replicated {
+	if o.Murder == nil {
 		return ErrNoMurder
 	}
 	all, err := o.settled(c)

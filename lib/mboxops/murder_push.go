@@ -101,9 +101,6 @@ type pushed struct {
 // list asks what the master has of this server.
 func (q *push) list() error {
 	prefix := mupdate.Location(q.Murder.opt.Server, "")
-	if q.Murder.opt.Replicated {
-		prefix = ""
-	}
 	err := q.c.List(q.ctx, prefix, func(e mupdate.Entry) error {
 		if q.Murder.has(&e) {
 			q.listed[e.Name] = e

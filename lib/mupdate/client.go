@@ -23,10 +23,9 @@ var clientLimits = Limits{Word: 4096, Quoted: 1 << 20, Literal: 16 << 20}
 // one command after the other. An error that is none of the master's answers
 // leaves it unusable.
 type Client struct {
-	conn  *backend.Conn
-	r     *Reader
-	w     *bufio.Writer
-	strip bool
+	conn *backend.Conn
+	r    *Reader
+	w    *bufio.Writer
 
 	server string // which of them it is
 	opts   Options
@@ -70,7 +69,7 @@ func connectOnce(ctx context.Context, o Options, server string) (*Client, error)
 	if err != nil {
 		return nil, err
 	}
-	c := &Client{strip: o.StripHost, server: server, opts: o}
+	c := &Client{server: server, opts: o}
 	c.conn, err = backend.Dial(ctx, backend.MUPDATE, addr, backend.Options{
 		Timeout: o.Timeout, TLS: conf, Wrapped: wrapped, Bind: o.Bind,
 	})

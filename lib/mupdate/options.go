@@ -22,7 +22,6 @@ type Options struct {
 	Timeout    time.Duration // client_timeout: for connecting and logging in
 	Bind       string        // client_bind_name, by client_bind
 	TLS        tlsconf.Options
-	StripHost  bool          // mupdate_config is replicated: locations are partitions
 	RetryDelay time.Duration // mupdate_retry_delay: of a slave
 	KickSocket string        // where the slave of this machine listens
 	Kicks      bool          // there is such a slave to kick
@@ -44,7 +43,6 @@ func OptionsFrom(cfg *config.Config) Options {
 		Timeout:    cfg.Duration("client_timeout"),
 		Bind:       backend.BindName(cfg),
 		TLS:        tlsconf.OptionsFrom(cfg),
-		StripHost:  cfg.Enum("mupdate_config") == "replicated",
 		RetryDelay: time.Duration(cfg.Int("mupdate_retry_delay")) * time.Second,
 		KickSocket: KickSocket(cfg.Dir()),
 		memory:     &memory{},

@@ -19,7 +19,6 @@ func TestOptionsFrom(t *testing.T) {
 		{"two masters", "mupdate_server: mup1 mup2:99/tls\n", Options{Servers: []string{"mup1", "mup2:99/tls"}, Kicks: true}},
 		{"backend", "mupdate_server: mup\nproxyservers: murder\n", Options{Servers: []string{"mup"}}},
 		{"unified", "mupdate_server: mup\nproxyservers: murder\nmupdate_config: unified\n", Options{Servers: []string{"mup"}, Kicks: true}},
-		{"replicated", "mupdate_server: mup\nproxyservers: murder\nmupdate_config: replicated\n", Options{Servers: []string{"mup"}, Kicks: true, StripHost: true}},
 		{"mechanisms", "mupdate_server: mup\nforce_sasl_client_mech: SCRAM-SHA-256 PLAIN\n",
 			Options{Servers: []string{"mup"}, Kicks: true, Mechs: []string{"SCRAM-SHA-256", "PLAIN"}}},
 	} {
@@ -28,7 +27,7 @@ func TestOptionsFrom(t *testing.T) {
 			t.Fatal(err)
 		}
 		o := OptionsFrom(cfg)
-		got := Options{Servers: o.Servers, Kicks: o.Kicks, StripHost: o.StripHost, Mechs: o.Mechs}
+		got := Options{Servers: o.Servers, Kicks: o.Kicks, Mechs: o.Mechs}
 		if len(got.Servers) == 0 {
 			got.Servers = nil
 		}
@@ -37,21 +36,6 @@ func TestOptionsFrom(t *testing.T) {
 		}
 		if o.KickSocket != "/var/lib/imap/socket/mupdate.target" || o.RetryDelay != 20*time.Second || o.Timeout != 10*time.Second || o.Enabled() != (got.Servers != nil) {
 			t.Errorf("%s: %+v", tc.name, o)
-		}
-	}
-}
-
-// TestStripHost: in a replicated Murder a location is a partition.
-func TestStripHost(t *testing.T) {
-	for _, tc := range []struct {
-		strip    bool
-		in, want string
-	}{
-		{false, "be1!default", "be1!default"}, {true, "be1!default", "default"}, {true, "be1!", "be1!"}, {true, "default", "default"},
-	} {
-		c := &Client{strip: tc.strip}
-		if got, err := c.location(tc.in); got != tc.want || err != nil {
-			t.Errorf("%v, %s: %s, %v", tc.strip, tc.in, got, err)
 		}
 	}
 }

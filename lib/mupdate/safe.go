@@ -65,12 +65,9 @@ func (c *Client) Delete(ctx context.Context, name mboxname.Name) error {
 
 // location is what is announced. A second "!" is refused, as by Cyrus.
 func (c *Client) location(location string) (string, error) {
-	_, partition, has := SplitLocation(location)
+	_, partition, _ := SplitLocation(location)
 	if strings.Contains(partition, "!") || !ValidLocation(location) {
 		return "", fmt.Errorf("%w: %q", ErrLocation, location)
-	}
-	if c.strip && has && partition != "" {
-		return partition, nil
 	}
 	return location, nil
 }

@@ -90,8 +90,16 @@ func (s *scanner) piece(fn func(name []byte, r *mboxlist.Remote) error) error {
 	})
 }
 
-// location appends the location of a record.
+// location appends the location of a record. Of a mailbox that is on its way from here
+// it is here until that is decided; then its partition is not known yet, so that a resync
+// has the record told what the master knows.
 func (s *scanner) location(b []byte, r *mboxlist.Remote) []byte {
+	if s.self != "" && r.Is(mboxlist.FlagMoving) {
+		if r.Is(mboxlist.FlagRemote) {
+			return append(b, r.Server...)
+		}
+		return append(append(append(b, s.self...), '!'), r.Partition...)
+	}
 	if len(r.Server) == 0 && s.self != "" {
 		return append(append(append(b, s.self...), '!'), r.Partition...)
 	}
