@@ -59,8 +59,9 @@ func (t *table) own(old *mboxlist.Entry, now *mupdate.Entry, r *request) bool {
 func arriving(now *mupdate.Entry, old *mboxlist.Entry) *mboxlist.Entry {
 	rec := recordOf(now)
 	if now.State == mupdate.Reserved {
-		rec.Type, rec.ACL = mboxlist.Without(rec.Type, mboxlist.FlagReserved), old.ACL
+		rec.ACL = old.ACL
 	}
+	rec.Type = old.Type // of what kind it is, the master does not know
 	rec.UniqueID, rec.Partition, rec.EmptyPartition = old.UniqueID, old.Partition, false
 	rec.UIDValidity, rec.CreatedModSeq, rec.FolderModSeq = old.UIDValidity, old.CreatedModSeq, old.FolderModSeq
 	return rec

@@ -55,6 +55,8 @@ func TestOwn(t *testing.T) {
 		{"moved, nobody's", entry("emr", other, "id"), said(mupdate.Absent, ""), unchanged, false},
 		{"arriving, another's", entry("er", other, "id"), said(mupdate.Active, other), "er " + other + " p id y", false},
 		{"arriving, reserved by another", entry("er", other, "id"), said(mupdate.Reserved, other), "er " + other + " p id x", false},
+		{"scripts, arriving", entry("fr", other, "id"), said(mupdate.Active, other), "fr " + other + " p id y", false},
+		{"scripts, arriving, reserved by another", entry("fr", other, "id"), said(mupdate.Reserved, other), "fr " + other + " p id x", false},
 		{"arriving, from a third one", entry("er", other, "id"), said(mupdate.Active, "be3"), "er be3 p id y", false},
 		{"arriving, ours", entry("er", other, "id"), said(mupdate.Active, self), unchanged, false},
 		{"arriving, nobody's", entry("er", other, "id"), said(mupdate.Absent, ""), "", false},
