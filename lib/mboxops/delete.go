@@ -149,7 +149,7 @@ func (o *Ops) remove(ctx context.Context, e *mboxlist.Entry, force bool, entomb 
 	}
 	defer o.removing(e.Name)()
 	if e.Incoming() {
-		entomb = o.goBack
+		entomb = func(e *mboxlist.Entry) error { return o.goBack(ctx, e) }
 	}
 	if err := entomb(e); err != nil {
 		done()

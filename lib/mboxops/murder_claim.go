@@ -55,7 +55,7 @@ func (o *Ops) arrive(e *mboxlist.Entry) error {
 // goBack makes the record of a mailbox that was arriving here, and does not any more, that
 // of the server which has it. What partition it has there is the master's to know; while
 // nobody can ask, the record is without.
-func (o *Ops) goBack(e *mboxlist.Entry) error {
+func (o *Ops) goBack(ctx context.Context, e *mboxlist.Entry) error {
 	theirs := &mboxlist.Entry{Name: e.Name, Type: e.Type, Server: e.Server, EmptyPartition: true, ACL: e.ACL}
 	err := o.List.Update(func(tx *mboxlist.Tx) error {
 		if e.Server == "" {
@@ -74,7 +74,7 @@ func (o *Ops) goBack(e *mboxlist.Entry) error {
 	if err != nil {
 		return err
 	}
-	d.settle(context.Background())
+	d.settle(ctx) // which holds the owner's lock
 	return nil
 }
 
@@ -83,6 +83,7 @@ func (o *Ops) placeTheirs(e *mboxlist.Entry, has *mupdate.Entry) error {
 	var full bool
 	e.Server, e.Partition, full = mupdate.SplitLocation(has.Location)
 	e.EmptyPartition = full && e.Partition == ""
+	e.ACL = has.ACL
 	return o.List.Update(func(tx *mboxlist.Tx) error { return tx.Put(e) })
 }
 
