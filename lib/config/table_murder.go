@@ -20,7 +20,7 @@ var murderOptions = []Option{
 	{Name: "mupdate_retry_delay", Type: Int, Default: "20", Since: "2.3.17", Changed: "2.3.17",
 		Help: "base delay between reconnects, seconds"},
 	{Name: "mupdate_server", Type: String, Null: true, Since: "2.3.17", Changed: "2.3.17",
-		Help: "host of the mupdate master; setting it makes this host part of a murder"},
+		Help: "the mupdate master, or several, separated by blanks: the first that answers serves; setting it makes this host part of a murder"},
 	{Name: "mupdate_username", Type: String, Since: "2.3.17", Changed: "2.3.17",
 		Help: "authorization id towards the mupdate master"},
 	{Name: "mupdate_workers_max", Type: Int, Default: "50", Since: "2.3.17", Changed: "2.3.17",
