@@ -121,14 +121,13 @@ func (s *session) autocreateOnce() {
 	case there:
 		return
 	case free:
-		err := s.srv.ops.Autocreate(s.ctx, s.asker())
-		if err == nil {
-			return
+		if err := s.srv.ops.Autocreate(s.ctx, s.asker()); err != nil {
+			log.Info("autocreateinbox: %s: %v", s.user, err) // the login stands
+			if !errors.Is(err, mboxops.ErrReserved) {
+				return
+			}
 		}
-		log.Info("autocreateinbox: %s: %v", s.user, err) // the login stands
-		if !errors.Is(err, mboxops.ErrReserved) {
-			return
-		}
+		// No error is also that the slave has heard meanwhile of another's reservation.
 	}
 	for end := time.Now().Add(otherMakes); time.Now().Before(end) && s.ctx.Err() == nil; time.Sleep(otherMakes / 100) {
 		if there, free := s.inbox(); there || free {
