@@ -16,8 +16,9 @@ import (
 
 // What may be refused while something is dead, by what that is.
 var (
-	// withoutSlave: a frontend does not hear of what is made or removed through another.
-	withoutSlave = []string{"Mailbox already exists", "Mailbox does not exist", "[TRYCREATE] Mailbox does not exist"}
+	// withoutSlave: a frontend does not hear of what is made or removed through another. A
+	// node that hears of it just while it looks says that it is with another.
+	withoutSlave = []string{"Mailbox already exists", "Mailbox does not exist", "[TRYCREATE] Mailbox does not exist", "Mailbox has been moved"}
 	// withoutMaster: nothing can be made.
 	withoutMaster = append([]string{"no connection to server"}, withoutSlave...)
 	// withoutBackend: its mailboxes are away.
@@ -54,8 +55,6 @@ func TestRandom(t *testing.T) {
 func unified() murder.Options {
 	o := options(0, 0)
 	o.Nodes = make([]murder.Kind, 3)
-	// Nodes deliver to each other as they move mailboxes, by one account.
-	o.Imapd["node"] = []string{"lmtp_admins: " + murder.Proxy + " " + murder.XferAdm}
 	return o
 }
 
