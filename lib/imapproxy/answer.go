@@ -115,6 +115,16 @@ func (c *Conn) pass(b []byte, end bool, literal int64, relay *Relay) error {
 			to = nil
 		}
 	}
+	if end && literal < 0 { // most are one line: of a mailbox's flags there are many
+		if to == nil {
+			return nil
+		}
+		err := to.WriteLarge(b)
+		if err != nil {
+			c.fail(err)
+		}
+		return err
+	}
 	write := func(p []byte) error { return nil }
 	if to != nil {
 		write = to.WriteLarge

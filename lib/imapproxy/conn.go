@@ -9,6 +9,7 @@ package imapproxy
 
 import (
 	"bufio"
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -181,11 +182,12 @@ func (c *Conn) invited(tag string, relay *Relay) (refused *Reply, err error) {
 // literalOf is the size of the literal that a line, with its end, announces; -1
 // without one. sync is whether its sender waits.
 func literalOf(line []byte) (n int64, sync bool) {
-	s := strings.TrimSuffix(strings.TrimSuffix(string(line[max(0, len(line)-24):]), "\n"), "\r")
-	s, ok := strings.CutSuffix(s, "}")
-	if !ok {
+	line = bytes.TrimSuffix(bytes.TrimSuffix(line, []byte("\n")), []byte("\r"))
+	if len(line) == 0 || line[len(line)-1] != '}' {
 		return -1, false
 	}
+	line = line[:len(line)-1]
+	s := string(line[max(0, len(line)-22):])
 	i := strings.LastIndexByte(s, '{')
 	if i < 0 {
 		return -1, false
