@@ -14,17 +14,21 @@ import (
 	"gocyrus/test/internal/murder"
 )
 
+// halfKnown is what a server says of a mailbox that its list has the children of, and not
+// yet, or no longer, the mailbox itself.
+const halfKnown = "[HASCHILDREN]"
+
 // What may be refused while something is dead, by what that is.
 var (
 	// withoutSlave: a frontend does not hear of what is made or removed through another. A
 	// node that hears of it just while it looks says that it is with another.
-	withoutSlave = []string{"Mailbox already exists", "Mailbox does not exist", "[TRYCREATE] Mailbox does not exist", "Mailbox has been moved"}
+	withoutSlave = []string{"Mailbox already exists", "Mailbox does not exist", "[TRYCREATE] Mailbox does not exist", "Mailbox has been moved", halfKnown}
 	// withoutMaster: nothing can be made.
 	withoutMaster = append([]string{"no connection to server"}, withoutSlave...)
 	// withoutBackend: its mailboxes are away.
 	withoutBackend = []string{lostBackend, halfMoved, "451 "}
 	// moving: a user is between two backends.
-	moving = []string{"Mailbox has been moved", "Mailbox does not exist", "[TRYCREATE] Mailbox does not exist", "Mailbox already exists", "Permission denied", "unable to reserve", "Cross-server", lostBackend, halfMoved, "451 "}
+	moving = []string{"Mailbox has been moved", halfKnown, "Mailbox does not exist", "[TRYCREATE] Mailbox does not exist", "Mailbox already exists", "Permission denied", "unable to reserve", "Cross-server", lostBackend, halfMoved, "451 "}
 )
 
 // TestRandom kills any one process, or any one machine, at random, while clients work
