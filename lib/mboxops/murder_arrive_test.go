@@ -10,6 +10,7 @@ import (
 	"gocyrus/lib/mboxlist"
 	"gocyrus/lib/mboxname"
 	"gocyrus/lib/mboxops"
+	"gocyrus/lib/mupdate"
 	"gocyrus/lib/site"
 )
 
@@ -76,6 +77,7 @@ func TestArrive(t *testing.T) {
 	}
 
 	dir := filesOf(t, s, e)
+	m.set(mupdate.Entry{State: mupdate.Active, Name: "user.alice.a", Location: "be2.example.org!default", ACL: e.ACL})
 	if err := s.Ops.Local().DeleteReplica(ctx, "user.alice.a"); err != nil {
 		t.Fatal(err)
 	}
