@@ -3,6 +3,7 @@ package etcdtable
 import (
 	"errors"
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -11,6 +12,7 @@ import (
 	"gocyrus/lib/etcdtest"
 	"gocyrus/lib/mboxname"
 	"gocyrus/lib/mupdate"
+	"gocyrus/lib/relaytest"
 )
 
 // TestCut: the connection to etcd breaks all the time, often between a commit and its
@@ -19,8 +21,8 @@ import (
 func TestCut(t *testing.T) {
 	c := etcdtest.Start(t, 1)
 	o := options(c, "mup1")
-	relay := c.Members[0].Relay(t)
-	o.Servers = []string{relay.URL}
+	relay := relaytest.New(t, strings.TrimPrefix(c.Members[0].URL, "http://"))
+	o.Servers = []string{"http://" + relay.Addr()}
 	table := join(t, o)
 	stop := make(chan struct{})
 	cuts := 0

@@ -5,12 +5,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"maps"
 	"math/rand/v2"
 	"net"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -18,67 +16,8 @@ import (
 	"gocyrus/lib/mboxlist"
 	"gocyrus/lib/mboxname"
 	"gocyrus/lib/mupdate"
+	"gocyrus/lib/relaytest"
 )
-
-// relay is a way to a server that can be cut.
-type relay struct {
-	to string
-	l  net.Listener
-
-	mu    sync.Mutex
-	conns map[net.Conn]bool
-	all   sync.WaitGroup
-}
-
-func newRelay(t testing.TB, to string) *relay {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	r := &relay{to: to, l: l, conns: map[net.Conn]bool{}}
-	r.all.Go(r.run)
-	t.Cleanup(func() { l.Close(); r.cut(); r.all.Wait() })
-	return r
-}
-
-func (r *relay) run() {
-	for {
-		in, err := r.l.Accept()
-		if err != nil {
-			return
-		}
-		out, err := net.Dial("tcp", r.to)
-		if err != nil {
-			in.Close()
-			continue
-		}
-		r.mu.Lock()
-		r.conns[in], r.conns[out] = true, true
-		r.mu.Unlock()
-		r.all.Go(func() { r.copy(in, out) })
-		r.all.Go(func() { r.copy(out, in) })
-	}
-}
-
-func (r *relay) copy(to, from net.Conn) {
-	// Both ends are closed when one is.
-	_, _ = io.Copy(to, from)
-	to.Close()
-	from.Close()
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	delete(r.conns, from)
-}
-
-// cut breaks all connections.
-func (r *relay) cut() {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	for c := range r.conns {
-		c.Close()
-	}
-}
 
 // testSlave is a slave of the master at addr, that loses no time between
 // connections.
@@ -221,12 +160,12 @@ func TestConverge(t *testing.T) {
 	cfg := testConfig(t, "")
 	master := testServer(t, cfg, quick)
 	addr, stop := listen(t, master)
-	toMaster := newRelay(t, addr)
-	slave := testSlave(t, toMaster.l.Addr().String(), "", quick)
+	toMaster := relaytest.New(t, addr)
+	slave := testSlave(t, toMaster.Addr(), "", quick)
 	synced(t, slave)
 	slaveAddr, _ := listen(t, slave)
-	toSlave := newRelay(t, slaveAddr)
-	second := testSlave(t, toSlave.l.Addr().String(), "", nil)
+	toSlave := relaytest.New(t, slaveAddr)
+	second := testSlave(t, toSlave.Addr(), "", nil)
 	synced(t, second)
 
 	seed := uint64(time.Now().UnixNano())
@@ -240,9 +179,9 @@ func TestConverge(t *testing.T) {
 		}
 		switch rnd.IntN(60) {
 		case 0:
-			toMaster.cut()
+			toMaster.Cut()
 		case 1:
-			toSlave.cut()
+			toSlave.Cut()
 		case 2:
 			kick(t, slave)
 			sameContent(t, slave, master)

@@ -13,7 +13,7 @@ import (
 	"syscall"
 	"time"
 
-	"gocyrus/test/internal/relay"
+	"gocyrus/lib/relaytest"
 )
 
 // A pair is a master and its replica, of one kind, beside the server of that
@@ -188,8 +188,8 @@ func (p *pair) rolling() (stop func() error, err error) {
 
 // distant is a relay before the replica that holds everything back for delay
 // each way.
-func (p *pair) distant(delay time.Duration) (*relay.Relay, error) {
-	r, err := relay.Listen(p.replica.Addr("csync"))
+func (p *pair) distant(delay time.Duration) (*relaytest.Relay, error) {
+	r, err := relaytest.Listen(p.replica.Addr("csync"))
 	if err != nil {
 		return nil, err
 	}

@@ -8,8 +8,8 @@ import (
 	"time"
 
 	"gocyrus/lib/cyrustest"
+	"gocyrus/lib/relaytest"
 	"gocyrus/test/internal/murder"
-	"gocyrus/test/internal/relay"
 	"gocyrus/test/internal/rig"
 )
 
@@ -204,12 +204,12 @@ var moments = []string{"lost", "late", "answered"}
 // middle of what it does for a client. Afterwards it was done or not, and nothing is
 // left of it at the master.
 func TestBackendKilledAt(t *testing.T) {
-	var link *relay.Relay
+	var link *relaytest.Relay
 	m := pair(t, func(seat, master string) string {
 		if seat != "be1" {
 			return master
 		}
-		link = relay.New(t, master)
+		link = relaytest.New(t, master)
 		return link.Addr()
 	})
 	be, fe := m.Backends[0], m.Frontends[0]

@@ -9,8 +9,8 @@ import (
 	"time"
 
 	"gocyrus/lib/cyrustest"
+	"gocyrus/lib/relaytest"
 	"gocyrus/test/internal/murder"
-	"gocyrus/test/internal/relay"
 	"gocyrus/test/internal/rig"
 )
 
@@ -19,23 +19,23 @@ import (
 func TestSlaveCut(t *testing.T) {
 	for _, way := range []struct {
 		name    string
-		cut, on func(*relay.Relay)
+		cut, on func(*relaytest.Relay)
 	}{
-		{"reset", func(r *relay.Relay) { r.Away(true) }, func(r *relay.Relay) { r.Away(false) }},
-		{"silent", func(r *relay.Relay) { r.Hold(true) }, func(r *relay.Relay) { r.Hold(false) }},
+		{"reset", func(r *relaytest.Relay) { r.Away(true) }, func(r *relaytest.Relay) { r.Away(false) }},
+		{"silent", func(r *relaytest.Relay) { r.Hold(true) }, func(r *relaytest.Relay) { r.Hold(false) }},
 	} {
 		t.Run(way.name, func(t *testing.T) { slaveCut(t, way.cut, way.on) })
 	}
 }
 
-func slaveCut(t *testing.T, cut, on func(*relay.Relay)) {
-	var link *relay.Relay
+func slaveCut(t *testing.T, cut, on func(*relaytest.Relay)) {
+	var link *relaytest.Relay
 	o := options(2, 2)
 	o.Through = func(seat, master string) string {
 		if seat != "fe1" {
 			return master
 		}
-		link = relay.New(t, master)
+		link = relaytest.New(t, master)
 		return link.Addr()
 	}
 	m := murder.New(t, o)

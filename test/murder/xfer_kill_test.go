@@ -8,8 +8,8 @@ import (
 	"testing"
 
 	"gocyrus/lib/cyrustest"
+	"gocyrus/lib/relaytest"
 	"gocyrus/test/internal/murder"
-	"gocyrus/test/internal/relay"
 	"gocyrus/test/internal/rig"
 )
 
@@ -19,23 +19,23 @@ type interrupted struct {
 	*murder.Murder
 	t        *testing.T
 	from, to *murder.Seat
-	masters  map[string]*relay.Relay // by seat: the way to the master
-	peer     *relay.Relay            // the way from one backend to the other
-	raised   bool                    // modseqs of folders may have been: they were deleted and came back
+	masters  map[string]*relaytest.Relay // by seat: the way to the master
+	peer     *relaytest.Relay            // the way from one backend to the other
+	raised   bool                        // modseqs of folders may have been: they were deleted and came back
 }
 
 func interrupt(t *testing.T, to murder.Kind) *interrupted {
-	x := &interrupted{t: t, masters: map[string]*relay.Relay{}}
+	x := &interrupted{t: t, masters: map[string]*relaytest.Relay{}}
 	x.Murder = murder.New(t, murder.Options{
 		Backends: []murder.Kind{murder.Ours, to}, Frontends: []murder.Kind{murder.Ours}, Tolerate: cyrustest.AfterCrash,
 		Imapd: map[string][]string{"": {"allowusermoves: yes", "mupdate_retry_delay: 1"}},
 		Through: func(seat, master string) string {
-			x.masters[seat] = relay.New(t, master)
+			x.masters[seat] = relaytest.New(t, master)
 			return x.masters[seat].Addr()
 		},
 	})
 	x.from, x.to = x.Backends[0], x.Backends[1]
-	x.peer = relay.New(t, x.to.IP+":143")
+	x.peer = relaytest.New(t, x.to.IP+":143")
 	return x
 }
 
@@ -57,7 +57,7 @@ type stop struct {
 
 // after says that the next place is to be set up while something is held, which goes on
 // then.
-func after(x *interrupted, held *relay.Relay, came <-chan struct{}, next func() <-chan struct{}) <-chan struct{} {
+func after(x *interrupted, held *relaytest.Relay, came <-chan struct{}, next func() <-chan struct{}) <-chan struct{} {
 	x.await(came)
 	again := next()
 	held.Hold(false)

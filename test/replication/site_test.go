@@ -11,7 +11,7 @@ import (
 	"time"
 
 	"gocyrus/lib/cyrustest"
-	"gocyrus/test/internal/relay"
+	"gocyrus/lib/relaytest"
 )
 
 // A kind is whose server it is.
@@ -104,7 +104,7 @@ func needReplication(t testing.TB) {
 
 // A link is the way from a master to a replica, through a relay.
 type link struct {
-	*relay.Relay
+	*relaytest.Relay
 	t        testing.TB
 	from, to *site
 	channel  string // of the sync log, "" for the default
@@ -114,7 +114,7 @@ func newLink(from, to *site) *link { return newLinkTo(from, to, to.sync) }
 
 // newLinkTo is newLink to another address of the replica.
 func newLinkTo(from, to *site, addr string) *link {
-	return &link{t: from.t, from: from, to: to, Relay: relay.New(from.t, addr)}
+	return &link{t: from.t, from: from, to: to, Relay: relaytest.New(from.t, addr)}
 }
 
 // with is the link for a part of a test.

@@ -12,7 +12,7 @@ import (
 	"time"
 
 	"gocyrus/lib/cyrustest"
-	"gocyrus/test/internal/relay"
+	"gocyrus/lib/relaytest"
 	"gocyrus/test/internal/rig"
 )
 
@@ -176,7 +176,7 @@ SyncState *
 // mbsync runs mbsync against a server and returns what it said to it.
 func (m *mover) mbsync(on *site) string {
 	m.t.Helper()
-	r := relay.New(m.t, on.IMAP)
+	r := relaytest.New(m.t, on.IMAP)
 	r.Record()
 	rc := filepath.Join(m.dir, "rc")
 	port := r.Addr()[strings.LastIndexByte(r.Addr(), ':')+1:]

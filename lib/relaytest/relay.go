@@ -1,7 +1,7 @@
-// Package relay stands between a client and a server, as a bad network does:
+// Package relaytest stands between a client and a server, as a bad network does:
 // it can make the way long, cut it in the middle of an octet stream, or be
 // away or silent, and it keeps what went through for the test to read.
-package relay
+package relaytest
 
 import (
 	"net"
