@@ -44,14 +44,7 @@ func (s *session) appendNamed(p *imapwire.Parser, name string) error {
 // replace is REPLACE and UID REPLACE (RFC 8508): an append, and the end of the
 // message that it stands for.
 func (s *session) replace(p *imapwire.Parser) error {
-	if err := p.SP(); err != nil {
-		return err
-	}
-	set, err := p.NumSetSP(s.byUID())
-	if err != nil {
-		return err
-	}
-	name, err := p.AString()
+	set, _, name, err := s.fromTo(p)
 	if err != nil {
 		return err
 	}

@@ -1,6 +1,7 @@
 package imapserver
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 
@@ -15,18 +16,25 @@ import (
 // errNoMessage is the error of a set of numbers that names no message.
 var errNoMessage = imapwire.No("No matching messages")
 
+// fromTo reads what COPY, MOVE and REPLACE begin with: which messages, also as the client
+// spells it ($ too), and the mailbox.
+func (s *session) fromTo(p *imapwire.Parser) (set imap.NumSet, spelt, name string, err error) {
+	if err = p.SP(); err != nil {
+		return nil, "", "", err
+	}
+	if set, err = p.NumSetSP(s.byUID()); err != nil {
+		return nil, "", "", err
+	}
+	spelt = string(bytes.TrimSpace(s.in.Recorded()))
+	name, err = p.AString()
+	return set, spelt, name, err
+}
+
 // copy is COPY, MOVE (RFC 6851), Cyrus's XMOVE and their UID forms.
 func (s *session) copy(p *imapwire.Parser) error {
 	uid := s.byUID()
 	move := isMove(s.name)
-	if err := p.SP(); err != nil {
-		return err
-	}
-	set, err := p.NumSetSP(uid)
-	if err != nil {
-		return err
-	}
-	name, err := p.AString()
+	set, _, name, err := s.fromTo(p)
 	if err != nil {
 		return err
 	}

@@ -1,7 +1,6 @@
 package imapserver
 
 import (
-	"bytes"
 	"io"
 	"strings"
 
@@ -16,14 +15,7 @@ import (
 // copyFar is COPY and MOVE when another server has the selected mailbox: that server
 // does it when it has the target too.
 func (s *session) copyFar(p *imapwire.Parser) error {
-	if err := p.SP(); err != nil {
-		return err
-	}
-	if _, err := p.NumSetSP(s.byUID()); err != nil {
-		return err
-	}
-	set := string(bytes.TrimSpace(s.in.Recorded())) // as the client spells it: $ too
-	name, err := p.AString()
+	_, set, name, err := s.fromTo(p)
 	if err != nil {
 		return err
 	}

@@ -1,7 +1,6 @@
 package imapserver
 
 import (
-	"bytes"
 	"errors"
 	"math"
 	"strings"
@@ -21,15 +20,7 @@ import (
 // replaceFar is REPLACE when another server has the selected mailbox. That server does
 // it when it can, and has the target too.
 func (s *session) replaceFar(p *imapwire.Parser) error {
-	if err := p.SP(); err != nil {
-		return err
-	}
-	set, err := p.NumSetSP(s.byUID())
-	if err != nil {
-		return err
-	}
-	text := string(bytes.TrimSpace(s.in.Recorded()))
-	name, err := p.AString()
+	set, text, name, err := s.fromTo(p)
 	if err != nil {
 		return err
 	}
