@@ -39,6 +39,35 @@ func lookup(t *testing.T, s *site.Site, n mboxname.Name) *mboxlist.Entry {
 	return e
 }
 
+// TestArriveGone: of what was to come, and was removed where it was meanwhile, nothing is
+// left: the master knows nothing of it that it could tell.
+func TestArriveGone(t *testing.T) {
+	m := newMaster(t)
+	s := backend(t, m, "mupdate_config: unified")
+	putRemote(t, s, "user.alice", "user.alice.a")
+	for _, away := range []bool{false, true} {
+		if _, err := s.Ops.Local().CreateReplica(ctx, "user.alice.a", replica("id-a")); err != nil {
+			t.Fatal(err)
+		}
+		if away {
+			m.down()
+		}
+		if err := s.Ops.Local().DeleteReplica(ctx, "user.alice.a"); err != nil {
+			t.Fatal(err)
+		}
+		if away {
+			m.up()
+			if err := s.Ops.PayAll(ctx); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if e, err := s.List.Lookup("user.alice.a"); !errors.Is(err, mboxlist.ErrNotFound) {
+			t.Errorf("the master away %v: the record stays: %+v, %v", away, e, err)
+		}
+		putRemote(t, s, "user.alice.a")
+	}
+}
+
 // TestArrive: where every server is a frontend too, what comes from another server is that
 // one's for clients until it is announced, and becomes so again when it is not to come.
 func TestArrive(t *testing.T) {
