@@ -209,21 +209,48 @@ func lockCurrent(path string) (*os.File, error) {
 	}
 }
 
-// NextUIDValidity is the UIDVALIDITY of a new mailbox of an owner. With a shared
-// clock every one of his mailboxes gets another. The caller holds the owner's
-// user lock.
-func (s *Store) NextUIDValidity(owner string, now uint32) (uint32, error) {
+// NextUIDValidity is the UIDVALIDITY of a new mailbox of an owner, another one for each
+// of his mailboxes, and above after, which is the time or what a mailbox of the name had. The
+// caller holds the owner's user lock.
+func (s *Store) NextUIDValidity(owner string, after uint32) (uint32, error) {
 	if !s.opt.Conversations {
-		return now + 1, nil
+		return s.nextByLock(owner, after)
 	}
 	c := &clock{path: s.countersPath(owner)}
 	var v uint32
 	err := c.replace(func(b []byte) {
-		v = max(binary.BigEndian.Uint32(b[countersUIDV:]), now) + 1
+		v = max(binary.BigEndian.Uint32(b[countersUIDV:]), after) + 1
 		binary.BigEndian.PutUint32(b[countersUIDV:], v)
 	})
 	return v, err
 }
+
+// nextByLock is NextUIDValidity without a shared clock. Two mailboxes of the same second
+// must differ, for each may be renamed to what the other was; Cyrus gives them the same.
+// What was given last stands in the owner's lock file, where it need not outlive a crash of
+// the machine: the time goes on.
+func (s *Store) nextByLock(owner string, after uint32) (v uint32, err error) {
+	f, err := os.OpenFile(s.userLock(owner), os.O_RDWR|os.O_CREATE, 0o666)
+	if err != nil {
+		return 0, err
+	}
+	defer func() { err = errors.Join(err, f.Close()) }()
+	var last [4]byte
+	v = after
+	if n, _ := f.ReadAt(last[:], 0); n == len(last) {
+		// One from far ahead was written by another clock, or is none.
+		if was := binary.BigEndian.Uint32(last[:]); was > after && was-after < farAhead {
+			v = was
+		}
+	}
+	v++
+	binary.BigEndian.PutUint32(last[:], v)
+	_, err = f.WriteAt(last[:], 0)
+	return v, err
+}
+
+// farAhead is more than mailboxes are made in the seconds they take.
+const farAhead = 1 << 20
 
 // NextFolderModSeq is the modseq of a change of a mailbox itself: created,
 // renamed, deleted, another ACL. Without a shared clock it is after plus one.

@@ -176,12 +176,12 @@ func (o *Ops) make(ctx context.Context, n mboxname.Name, parent *mboxlist.Entry,
 		e.UniqueID = o.Mailboxes.NewUniqueID()
 	}
 	if e.UIDValidity == 0 {
-		if e.UIDValidity, err = o.Mailboxes.NextUIDValidity(n.Owner(), uint32(time.Now().Unix())); err != nil {
-			return nil, err
+		after := uint32(time.Now().Unix())
+		if old != nil { // a client must not take the new mailbox for it
+			after = max(after, old.UIDValidity)
 		}
-		// A client must not take the new mailbox for the old one of its name.
-		if old != nil && e.UIDValidity <= old.UIDValidity {
-			e.UIDValidity = old.UIDValidity + 1
+		if e.UIDValidity, err = o.Mailboxes.NextUIDValidity(n.Owner(), after); err != nil {
+			return nil, err
 		}
 	}
 	root, _, err := o.Quota.Find(n)
