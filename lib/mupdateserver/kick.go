@@ -7,6 +7,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"strconv"
 
 	"gocyrus/lib/log"
 )
@@ -17,22 +18,29 @@ type kickListener struct {
 	*net.UnixListener
 }
 
-// listenKicks binds the socket, in the place of one that was left behind.
-func listenKicks(path string) (*kickListener, error) {
-	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+// listenKicks binds the socket, in the place of one that is there. Two processes may do so
+// at the same time, and somebody may kick meanwhile: so it has another name, no longer than
+// its own, until it is ready.
+func listenKicks(path string) (_ *kickListener, err error) {
+	dir := filepath.Dir(path)
+	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return nil, err
 	}
-	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	name := filepath.Join(dir, ".kick"+strconv.Itoa(os.Getpid()))
+	if err := os.Remove(name); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, err
 	}
-	l, err := net.ListenUnix("unix", &net.UnixAddr{Name: path, Net: "unix"})
+	l, err := net.ListenUnix("unix", &net.UnixAddr{Name: name, Net: "unix"})
 	if err != nil {
 		return nil, err
 	}
 	// The name may be another process's by the time this one ends.
 	l.SetUnlinkOnClose(false)
-	if err := os.Chmod(path, 0o777); err != nil {
-		return nil, errors.Join(err, l.Close())
+	if err = os.Chmod(name, 0o777); err == nil {
+		err = os.Rename(name, path)
+	}
+	if err != nil {
+		return nil, errors.Join(err, l.Close(), os.Remove(name))
 	}
 	return &kickListener{l}, nil
 }
