@@ -32,6 +32,7 @@ type Client struct {
 	pending []*Pending // not answered, oldest first
 	unsent  []*Pending // the last of them, not begun
 	err     error      // why the session ended
+	sendErr error      // why nothing can be sent; the reader may know better
 	ended   sync.WaitGroup
 }
 
@@ -126,6 +127,9 @@ func (c *Client) fail(err error) {
 	c.mu.Lock()
 	if c.err == nil {
 		c.err = err
+		if c.sendErr != nil && errors.Is(err, ErrLost) {
+			c.err = c.sendErr
+		}
 	}
 	err = c.err
 	rest := c.pending

@@ -2,7 +2,9 @@ package csync
 
 import "strings"
 
-// write sends requests as they come, and flushes when there is none left.
+// write sends requests as they come, and flushes when there is none left. When it can
+// not, the reader ends the session: a replica that has gone may have answered before,
+// or said why.
 func (c *Client) write() {
 	defer c.ended.Done()
 	for {
@@ -18,10 +20,18 @@ func (c *Client) write() {
 			}
 		}
 		if err != nil {
-			c.fail(lost(err))
+			c.unsendable(err)
 			return
 		}
 	}
+}
+
+// unsendable notes why nothing can be sent any more, and bounds what is still read.
+func (c *Client) unsendable(err error) {
+	c.mu.Lock()
+	c.sendErr = lost(err)
+	c.mu.Unlock()
+	c.net.hurry()
 }
 
 // take waits for a request to send; nil at the end of the session.

@@ -17,7 +17,12 @@ type watched struct {
 	// since is when something began to be expected, in Unix nanoseconds; 0 while
 	// nothing is. Before the session proper something always is.
 	since atomic.Int64
+	// end is when the last read ends, once nothing can be written; nil before.
+	end atomic.Pointer[time.Time]
 }
+
+// lastWords is how long a peer that takes nothing any more is listened to.
+const lastWords = 2 * time.Second
 
 func watch(nc net.Conn, limit time.Duration) *watched {
 	w := &watched{Conn: nc}
@@ -34,6 +39,13 @@ func (w *watched) expect(on bool) {
 	}
 }
 
+// hurry bounds all reads to come, and one that is waiting, by lastWords from now.
+func (w *watched) hurry() {
+	end := time.Now().Add(lastWords)
+	w.end.Store(&end)
+	w.Conn.SetReadDeadline(end)
+}
+
 func (w *watched) Read(p []byte) (int, error) {
 	start := time.Now()
 	for {
@@ -42,6 +54,9 @@ func (w *watched) Read(p []byte) (int, error) {
 			w.Conn.SetReadDeadline(time.Now().Add(limit))
 		} else {
 			w.Conn.SetReadDeadline(time.Time{})
+		}
+		if end := w.end.Load(); end != nil {
+			w.Conn.SetReadDeadline(*end)
 		}
 		n, err := w.Conn.Read(p)
 		if n > 0 || !errors.Is(err, os.ErrDeadlineExceeded) || w.late(start, time.Now(), limit) {
@@ -52,6 +67,9 @@ func (w *watched) Read(p []byte) (int, error) {
 
 // late says whether the peer has been silent for longer than it may.
 func (w *watched) late(start, now time.Time, limit time.Duration) bool {
+	if w.end.Load() != nil {
+		return true
+	}
 	since := w.since.Load()
 	if since == 0 {
 		return false
