@@ -163,6 +163,9 @@ func (s *Store) newHeader(e *mboxlist.Entry, o *CreateOptions) (*indexfile.Heade
 	if o.Exact {
 		h.HighestModSeq, h.UIDValidity, h.CreatedModSeq, h.ChangesEpoch = o.HighestModSeq, e.UIDValidity, e.CreatedModSeq, now
 		h.Options |= o.Options
+		if e.Incoming() {
+			h.Options |= indexfile.OptFrozen
+		}
 		return h, nil
 	}
 	if e.UIDValidity == 0 {
@@ -193,7 +196,7 @@ func (s *Store) newHeaderFile(e *mboxlist.Entry, o *CreateOptions) *headerfile.H
 		flags = s.opt.InitialFlags
 	}
 	return &headerfile.Header{
-		Type: e.Type, Name: string(e.Name), UniqueID: e.UniqueID,
+		Type: headerType(e), Name: string(e.Name), UniqueID: e.UniqueID,
 		QuotaRoot: o.QuotaRoot, ACL: e.ACL,
 		Flags: append([]string(nil), flags[:min(len(flags), indexfile.MaxUserFlags)]...),
 	}
@@ -280,4 +283,9 @@ func mkdirs(dir string) error {
 		return err
 	}
 	return together(made.syncs())
+}
+
+// headerType is the type of a mailbox in cyrus.header: what it is, not where it is going.
+func headerType(e *mboxlist.Entry) string {
+	return mboxlist.Without(mboxlist.Without(e.Type, mboxlist.FlagMoving), mboxlist.FlagRemote)
 }

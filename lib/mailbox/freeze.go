@@ -9,11 +9,12 @@ import (
 	"gocyrus/lib/mboxlist"
 )
 
-// A mailbox is frozen when all of it is on another server and that one is about to
-// be told to the world: whoever has it open, in whatever process, and whatever waits
-// for its lock, finds no mailbox any more. So nothing can be acknowledged here that
-// the other server does not have, even if the process that froze it is killed. The
-// mark is in the index; files and usage of the quota root stay as they are.
+// A mailbox is frozen when another server has it, and the files here are a copy that
+// leaves, or one that arrives: whoever has it open, in whatever process, whatever waits
+// for its lock, and whoever comes with a record of the time when it was here, finds no
+// mailbox. So nothing can be acknowledged here that the other server does not have,
+// even if the process that froze it is killed. The mark is in the index; files and usage
+// of the quota root stay as they are. A copy that arrives is frozen when it is made.
 
 // thawing marks the context of who may enter a frozen mailbox.
 type thawing struct{}
@@ -44,8 +45,18 @@ func (s *Store) RemoveFrozen(ctx context.Context, e *mboxlist.Entry) error {
 	return s.Remove(InFrozen(ctx), e)
 }
 
-// InFrozen marks a context: whoever has it may read a frozen mailbox.
+// InFrozen marks a context: whoever has it may enter a frozen mailbox.
 func InFrozen(ctx context.Context) context.Context { return context.WithValue(ctx, thawing{}, true) }
+
+// As is InFrozen for who has seen in the record of a mailbox that it is arriving here, and
+// does what is to be done with it as such. The methods of Store that are given an entry
+// do this themselves.
+func As(ctx context.Context, e *mboxlist.Entry) context.Context {
+	if e.Incoming() {
+		return InFrozen(ctx)
+	}
+	return ctx
+}
 
 // shut is the error of a mailbox that is frozen, for who may not enter it.
 func (m *Mailbox) shut(ctx context.Context) error {

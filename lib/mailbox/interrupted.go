@@ -222,12 +222,7 @@ func (s *Store) usageUnder(ctx context.Context, e *mboxlist.Entry, root mboxname
 	if err := s.underRoot(ctx, e, root); err != nil {
 		return u, err
 	}
-	m, err := s.Open(ctx, e)
-	if err != nil {
-		return u, err
-	}
-	defer m.Close()
-	err = m.View(ctx, func(v *View) error {
+	err = s.View(ctx, e, func(v *View) error {
 		u = usage(v.Header())
 		u[quota.Mailbox] = 1
 		return nil
@@ -280,6 +275,7 @@ func (s *Store) underRoot(ctx context.Context, e *mboxlist.Entry, root mboxname.
 		return err
 	}
 	defer m.Close()
+	ctx = As(ctx, e)
 	right := false
 	err = m.View(ctx, func(v *View) error {
 		right = m.hf.QuotaRoot == string(root) && (m.hf.Name == "" || m.hf.Name == string(e.Name)) && m.hf.ACL == e.ACL

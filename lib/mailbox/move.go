@@ -40,7 +40,7 @@ func (s *Store) Rename(ctx context.Context, from, to *mboxlist.Entry, quotaRoot 
 	}
 	defer m.Close()
 	stored := false
-	err = m.Update(ctx, func(tx *Tx) error {
+	err = m.Update(As(ctx, from), func(tx *Tx) error {
 		if to.FolderModSeq > from.FolderModSeq {
 			if _, err := tx.TouchModSeq(); err != nil {
 				return err
@@ -95,7 +95,7 @@ func (s *Store) Move(ctx context.Context, from, to *mboxlist.Entry, quotaRoot st
 	}
 	defer m.vanish()
 	return m.guard(func() error {
-		in, err := m.enter(ctx, lock.Exclusive)
+		in, err := m.enter(As(ctx, from), lock.Exclusive)
 		if err != nil {
 			return err
 		}
@@ -172,7 +172,7 @@ func (m *Mailbox) copyTo(p *paths, old, to *mboxlist.Entry, quotaRoot string) er
 		}
 	}
 	hf := m.hf.Clone()
-	hf.Type, hf.Name, hf.UniqueID, hf.QuotaRoot = to.Type, string(to.Name), to.UniqueID, quotaRoot
+	hf.Type, hf.Name, hf.UniqueID, hf.QuotaRoot = headerType(to), string(to.Name), to.UniqueID, quotaRoot
 	if to.ACL != "" {
 		hf.ACL = to.ACL
 	}

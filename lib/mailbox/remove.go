@@ -30,7 +30,7 @@ func (s *Store) Remove(ctx context.Context, e *mboxlist.Entry) error {
 		return err
 	}
 	defer m.vanish()
-	if err := m.charge(ctx); err != nil && !errors.Is(err, ErrNotFound) && !errors.Is(err, ErrCorrupt) {
+	if err := m.charge(As(ctx, e)); err != nil && !errors.Is(err, ErrNotFound) && !errors.Is(err, ErrCorrupt) {
 		return err
 	}
 	return m.paths.remove(s.opt.Partitions[e.Partition])

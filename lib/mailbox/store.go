@@ -71,7 +71,7 @@ func (s *Store) Open(ctx context.Context, e *mboxlist.Entry) (*Mailbox, error) {
 		return nil, err
 	}
 	// Look at it once: whoever has it open knows that it can be read.
-	if err := m.View(ctx, func(*View) error { return nil }); err != nil {
+	if err := m.View(As(ctx, e), func(*View) error { return nil }); err != nil {
 		m.release()
 		return nil, err
 	}
@@ -230,5 +230,15 @@ func (s *Store) Update(ctx context.Context, e *mboxlist.Entry, fn func(tx *Tx) e
 		return err
 	}
 	defer m.Close()
-	return m.Update(ctx, fn)
+	return m.Update(As(ctx, e), fn)
+}
+
+// View is Open, Mailbox.View and Close in one, with the locks taken once.
+func (s *Store) View(ctx context.Context, e *mboxlist.Entry, fn func(v *View) error) error {
+	m, err := s.get(e)
+	if err != nil {
+		return err
+	}
+	defer m.Close()
+	return m.View(As(ctx, e), fn)
 }

@@ -159,7 +159,7 @@ func (tx *Tx) editHeaderFile() *headerfile.Header {
 	}
 	// The old form has neither, and a mailbox may have been renamed.
 	e := tx.m.entry.Load()
-	b.hf.Type, b.hf.Name, b.hf.UniqueID = e.Type, string(e.Name), e.UniqueID
+	b.hf.Type, b.hf.Name, b.hf.UniqueID = headerType(e), string(e.Name), e.UniqueID
 	return b.hf
 }
 

@@ -106,7 +106,7 @@ func (o *Ops) putACL(ctx context.Context, e *mboxlist.Entry, list string) (err e
 		return err
 	}
 	// The mailbox's own modseq rises, so that clients with CONDSTORE look again.
-	err = o.update(ctx, e, func(tx *mailbox.Tx) (err error) {
+	err = o.Mailboxes.Update(ctx, e, func(tx *mailbox.Tx) (err error) {
 		tx.SetACL(list)
 		e.FolderModSeq, err = tx.TouchModSeq()
 		return err
@@ -122,14 +122,4 @@ func (o *Ops) putACL(ctx context.Context, e *mboxlist.Entry, list string) (err e
 	o.tell(e)
 	done()
 	return nil
-}
-
-// update changes the open mailbox of e.
-func (o *Ops) update(ctx context.Context, e *mboxlist.Entry, fn func(*mailbox.Tx) error) error {
-	m, err := o.Mailboxes.Open(ctx, e)
-	if err != nil {
-		return err
-	}
-	defer m.Close()
-	return m.Update(ctx, fn)
 }

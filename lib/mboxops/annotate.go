@@ -56,7 +56,7 @@ func (o *Ops) Annotate(ctx context.Context, userid string, n mboxname.Name, skip
 		return err
 	}
 	before := e.FolderModSeq
-	err = o.update(ctx, e, func(tx *mailbox.Tx) error {
+	err = o.Mailboxes.Update(ctx, e, func(tx *mailbox.Tx) error {
 		return o.annotate(tx, e, annotate.UserOf(userid, n.Owner()), skipQuota, set)
 	})
 	if err != nil || e.FolderModSeq == before {

@@ -273,7 +273,7 @@ func (o *Ops) putUse(ctx context.Context, e *mboxlist.Entry, userid string, uses
 	if len(uses) > 0 {
 		data = []byte(strings.Join(uses, " "))
 	}
-	return o.update(ctx, e, func(tx *mailbox.Tx) error {
+	return o.Mailboxes.Update(ctx, e, func(tx *mailbox.Tx) error {
 		old, _, err := o.Annotations.Get(key)
 		if err != nil {
 			return err

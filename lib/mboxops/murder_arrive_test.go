@@ -7,6 +7,7 @@ import (
 	"slices"
 	"testing"
 
+	"gocyrus/lib/mailbox"
 	"gocyrus/lib/mboxlist"
 	"gocyrus/lib/mboxname"
 	"gocyrus/lib/mboxops"
@@ -135,6 +136,55 @@ func TestArrive(t *testing.T) {
 	agree(t, m, s)
 	if err := s.Ops.Announce(ctx, mboxops.Root("cyrus"), "user.bob"); !errors.Is(err, mboxops.ErrUnsupported) {
 		t.Errorf("another's was announced: %v", err)
+	}
+}
+
+// TestArriveClosed: who has looked a mailbox up while it was here, and comes to it when it
+// is arriving again, finds none, though its files have their old place. What he brought
+// would have a UID that another message has where the mailbox is, and would be gone with
+// the copy if the move is given up.
+func TestArriveClosed(t *testing.T) {
+	for _, mode := range []string{"standard", "unified"} {
+		m := newMaster(t)
+		s := backend(t, m, "mupdate_config: "+mode)
+		local := s.Ops.Local()
+		e, err := local.CreateReplica(ctx, "user.alice", replica("id-a"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		old := *e
+		old.Type = mboxlist.Without(e.Type, mboxlist.FlagRemote)
+		old.Server = ""
+		touch := func(tx *mailbox.Tx) error { _, err := tx.TouchModSeq(); return err }
+		closed := func(when string) {
+			t.Helper()
+			if err := s.Mailboxes.Update(ctx, &old, touch); !errors.Is(err, mailbox.ErrNotFound) {
+				t.Errorf("%s, %s: changed with a record of before: %v", mode, when, err)
+			}
+			if m, err := s.Mailboxes.Open(ctx, &old); !errors.Is(err, mailbox.ErrNotFound) {
+				t.Errorf("%s, %s: opened: %v, %v", mode, when, m, err)
+			}
+		}
+		closed("made")
+		if err := s.Mailboxes.Update(ctx, e, touch); err != nil {
+			t.Errorf("%s: as what arrives: %v", mode, err)
+		}
+		closed("changed")
+		for _, partition := range []string{"other", "default"} {
+			if err := local.RenameReplica(ctx, "user.alice", "user.alice", partition, 0); err != nil {
+				t.Fatal(err)
+			}
+			closed("moved")
+			e = lookup(t, s, "user.alice")
+			old.Partition = e.Partition
+			closed("moved to " + e.Partition)
+		}
+		if err := s.Ops.Announce(ctx, mboxops.Root("cyrus"), "user.alice"); err != nil {
+			t.Fatal(err)
+		}
+		if err := s.Mailboxes.Update(ctx, &old, touch); err != nil {
+			t.Errorf("%s: when it has arrived: %v", mode, err)
+		}
 	}
 }
 

@@ -40,9 +40,12 @@ func (o *Ops) TakesIn() bool { return o.arriving }
 
 // arrive makes a mailbox that has come from another server one of this server: from now on
 // clients find it here.
-func (o *Ops) arrive(e *mboxlist.Entry) error {
+func (o *Ops) arrive(ctx context.Context, e *mboxlist.Entry) error {
 	if !e.Incoming() {
 		return nil
+	}
+	if err := o.Mailboxes.Thaw(ctx, e); err != nil {
+		return err
 	}
 	e.Type, e.Server, e.MTime = mboxlist.Without(e.Type, mboxlist.FlagRemote), "", 0
 	if err := o.List.Update(func(tx *mboxlist.Tx) error { return tx.Put(e) }); err != nil {
@@ -268,7 +271,7 @@ func (o *Ops) Announce(ctx context.Context, who *Who, n mboxname.Name) error {
 	if err != nil {
 		return err
 	}
-	if err = o.arrive(e); err == nil {
+	if err = o.arrive(ctx, e); err == nil {
 		err = d.activate(ctx, e)
 	}
 	d.end(ctx, err)

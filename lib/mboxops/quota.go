@@ -98,7 +98,7 @@ func (o *Ops) adopt(ctx context.Context, top mboxname.Name, quiet bool, takes fu
 		if err != nil {
 			return err
 		}
-		err = o.update(ctx, e, func(tx *mailbox.Tx) error {
+		err = o.Mailboxes.Update(ctx, e, func(tx *mailbox.Tx) error {
 			if quiet {
 				tx.Quiet()
 			}

@@ -275,14 +275,10 @@ func (o *Ops) move(ctx context.Context, e *mboxlist.Entry, to mboxname.Name, par
 // that cannot be read counts by its entry alone.
 func (o *Ops) nextFolderModSeq(ctx context.Context, e *mboxlist.Entry) (uint64, error) {
 	after := e.FolderModSeq
-	m, err := o.Mailboxes.Open(ctx, e)
-	if err == nil {
-		err = m.View(ctx, func(v *mailbox.View) error {
-			after = max(after, v.Header().HighestModSeq)
-			return nil
-		})
-		m.Close()
-	}
+	err := o.Mailboxes.View(ctx, e, func(v *mailbox.View) error {
+		after = max(after, v.Header().HighestModSeq)
+		return nil
+	})
 	switch {
 	case err == nil, errors.Is(err, mailbox.ErrNotFound), errors.Is(err, mailbox.ErrCorrupt), errors.Is(err, mailbox.ErrBadFormat):
 		return o.Mailboxes.NextFolderModSeq(e, after)

@@ -196,12 +196,7 @@ func (o *Ops) renamedModSeq(ctx context.Context, e *mboxlist.Entry, to mboxname.
 	if to == e.Name || e.Is(mboxlist.FlagIntermediate) {
 		return modseq, nil
 	}
-	m, err := o.Mailboxes.Open(ctx, e)
-	if err != nil {
-		return 0, err
-	}
-	defer m.Close()
-	err = m.View(ctx, func(v *mailbox.View) error {
+	err := o.Mailboxes.View(ctx, e, func(v *mailbox.View) error {
 		modseq = max(modseq, v.Header().HighestModSeq)
 		return nil
 	})
@@ -214,7 +209,7 @@ func (o *Ops) setUIDValidity(ctx context.Context, e *mboxlist.Entry, v uint32) e
 	if err != nil {
 		return err
 	}
-	err = o.update(ctx, e, func(tx *mailbox.Tx) error {
+	err = o.Mailboxes.Update(ctx, e, func(tx *mailbox.Tx) error {
 		tx.Header().UIDValidity = v
 		return nil
 	})
@@ -277,14 +272,10 @@ func (o *Ops) GiveWay(ctx context.Context, e *mboxlist.Entry, id string) error {
 		return o.destroyReplica(ctx, e)
 	}
 	empty := false
-	m, err := o.Mailboxes.Open(ctx, e)
-	if err == nil {
-		err = m.View(ctx, func(v *mailbox.View) error {
-			empty = v.Header().LastUID == 0
-			return nil
-		})
-		m.Close()
-	}
+	err := o.Mailboxes.View(ctx, e, func(v *mailbox.View) error {
+		empty = v.Header().LastUID == 0
+		return nil
+	})
 	if err != nil {
 		return err
 	}

@@ -93,7 +93,7 @@ func (d *Dir) stored(ctx context.Context, userid string) (since map[string]time.
 	}
 	defer m.Close()
 	since = map[string]time.Time{}
-	return since, active, m.View(ctx, func(v *mailbox.View) error {
+	return since, active, m.View(mailbox.As(ctx, e), func(v *mailbox.View) error {
 		all, err := scripts(v)
 		var last uint64
 		for _, s := range all {

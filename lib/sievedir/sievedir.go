@@ -122,12 +122,7 @@ func (d *Dir) List(ctx context.Context, userid string) (all []Script, err error)
 	if e == nil || err != nil {
 		return nil, err
 	}
-	m, err := d.ops.Mailboxes.Open(ctx, e)
-	if err != nil {
-		return nil, err
-	}
-	defer m.Close()
-	err = m.View(ctx, func(v *mailbox.View) error {
+	err = d.ops.Mailboxes.View(ctx, e, func(v *mailbox.View) error {
 		all, err = scripts(v)
 		return err
 	})
@@ -140,12 +135,7 @@ func (d *Dir) Get(ctx context.Context, userid, name string) (s Script, text []by
 	if e == nil || err != nil {
 		return s, nil, firstOf(err, missing(name))
 	}
-	m, err := d.ops.Mailboxes.Open(ctx, e)
-	if err != nil {
-		return s, nil, err
-	}
-	defer m.Close()
-	err = m.View(ctx, func(v *mailbox.View) error {
+	err = d.ops.Mailboxes.View(ctx, e, func(v *mailbox.View) error {
 		if s, err = find(v, name); err != nil {
 			return err
 		}

@@ -201,12 +201,7 @@ func (a *application) replace(ctx context.Context) error {
 
 // update changes the mailbox.
 func (a *application) update(ctx context.Context) error {
-	box, err := a.s.e.site.Mailboxes.Open(ctx, a.entry)
-	if err != nil {
-		return err
-	}
-	defer box.Close()
-	if err := box.Update(ctx, a.change); err != nil {
+	if err := a.s.e.site.Mailboxes.Update(ctx, a.entry, a.change); err != nil {
 		return err
 	}
 	return a.raise()

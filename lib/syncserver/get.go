@@ -77,12 +77,7 @@ func (s *Session) mailboxItem(ctx context.Context, e *mboxlist.Entry, a *Answer)
 
 // view looks at the mailbox of an entry.
 func (e *Engine) view(ctx context.Context, entry *mboxlist.Entry, fn func(v *mailbox.View) error) error {
-	m, err := e.site.Mailboxes.Open(ctx, entry)
-	if err != nil {
-		return err
-	}
-	defer m.Close()
-	return m.View(ctx, func(v *mailbox.View) error {
+	return e.site.Mailboxes.View(ctx, entry, func(v *mailbox.View) error {
 		if err := supported(v); err != nil {
 			return err
 		}
@@ -229,7 +224,7 @@ func (s *Session) getFetch(ctx context.Context, value []byte, a *Answer) error {
 		return err
 	}
 	defer m.Close()
-	msg, err := openMessage(ctx, m, f.UID)
+	msg, err := openMessage(mailbox.As(ctx, e), m, f.UID)
 	if err != nil {
 		return err
 	}

@@ -112,6 +112,7 @@ func (r *reservation) lookInOne(ctx context.Context, e *mboxlist.Entry) error {
 		return err
 	}
 	defer m.Close()
+	ctx = mailbox.As(ctx, e)
 	var found []candidate
 	err = m.View(ctx, func(v *mailbox.View) error {
 		if err := supported(v); err != nil {
