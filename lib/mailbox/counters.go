@@ -11,6 +11,7 @@ import (
 	"slices"
 
 	"gocyrus/lib/lock"
+	"gocyrus/lib/mappedfile"
 	"gocyrus/lib/mboxlist"
 	"gocyrus/lib/mboxname"
 )
@@ -166,10 +167,7 @@ func raise(b []byte, off int, to uint64) {
 
 // replace changes the file under its lock.
 func (c *clock) replace(fn func(b []byte)) error {
-	if err := os.MkdirAll(filepath.Dir(c.path), 0o755); err != nil {
-		return err
-	}
-	f, err := lockCurrent(c.path)
+	f, err := mappedfile.OpenLocked(context.Background(), c.path, os.O_RDWR|os.O_CREATE, lock.Exclusive)
 	if err != nil {
 		return err
 	}
@@ -185,28 +183,6 @@ func (c *clock) replace(fn func(b []byte)) error {
 	binary.BigEndian.PutUint32(b[4:], countersVersion)
 	binary.BigEndian.PutUint32(b[countersSize-4:], crc32.ChecksumIEEE(b[:countersSize-4]))
 	return replaceFile(c.path, b)
-}
-
-// lockCurrent opens and locks the file that has a name, made if there is none.
-func lockCurrent(path string) (*os.File, error) {
-	for {
-		f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o644)
-		if err != nil {
-			return nil, err
-		}
-		err = lock.Wait(context.Background(), f, lock.Exclusive)
-		ok := false
-		if err == nil {
-			ok, err = lock.Current(f)
-		}
-		if ok {
-			return f, nil
-		}
-		f.Close()
-		if err != nil {
-			return nil, err
-		}
-	}
 }
 
 // NextUIDValidity is the UIDVALIDITY of a new mailbox of an owner, another one for each

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 	"sync"
 
 	"gocyrus/lib/lock"
@@ -130,12 +129,7 @@ func (l *fileLock) open() error {
 	if l.file != nil {
 		return nil
 	}
-	f, err := mappedfile.OpenFile(l.path, os.O_RDWR|os.O_CREATE, 0o666)
-	if errors.Is(err, os.ErrNotExist) {
-		if err = os.MkdirAll(filepath.Dir(l.path), 0o755); err == nil {
-			f, err = mappedfile.OpenFile(l.path, os.O_RDWR|os.O_CREATE, 0o666)
-		}
-	}
+	f, err := mappedfile.Create(l.path, os.O_RDWR, 0o666)
 	l.file = f
 	return err
 }

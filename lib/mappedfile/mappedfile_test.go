@@ -6,6 +6,8 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -91,5 +93,41 @@ func TestMapGrows(t *testing.T) {
 	}
 	if err := m.Close(); err != nil {
 		t.Error(err)
+	}
+}
+
+// TestCreate: a file is made, whoever removes the directory while it is empty.
+func TestCreate(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "a", "b")
+	stop := make(chan struct{})
+	var all sync.WaitGroup
+	all.Go(func() {
+		for {
+			select {
+			case <-stop:
+				return
+			default:
+				os.Remove(dir)
+			}
+		}
+	})
+	for range 2000 {
+		f, err := Create(filepath.Join(dir, "file"), os.O_RDWR, 0o644)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := os.Stat(f.Name()); err != nil {
+			t.Fatal(err)
+		}
+		f.Close()
+		os.Remove(f.Name())
+	}
+	close(stop)
+	all.Wait()
+	if _, err := Create(dir+"/file/no", os.O_RDWR, 0o644); err != nil {
+		t.Error(err)
+	}
+	if _, err := Create(dir+"/file/no/more", os.O_RDWR, 0o644); !errors.Is(err, syscall.ENOTDIR) {
+		t.Errorf("in a file: %v", err)
 	}
 }

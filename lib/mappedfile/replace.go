@@ -52,12 +52,16 @@ func SyncDir(dir string) error {
 	return errors.Join(d.Sync(), d.Close())
 }
 
-// OpenLocked opens path and locks it. When it was replaced while we waited for
+// OpenLocked opens path, with O_CREATE as Create does, and locks it. When it was replaced while we waited for
 // the lock, the file that bears the name now is taken instead. Closing the file
 // releases the lock.
 func OpenLocked(ctx context.Context, path string, flag int, m lock.Mode) (*os.File, error) {
+	open := OpenFile
+	if flag&os.O_CREATE != 0 {
+		open = Create
+	}
 	for {
-		f, err := OpenFile(path, flag, 0o644)
+		f, err := open(path, flag, 0o644)
 		if err != nil {
 			return nil, err
 		}

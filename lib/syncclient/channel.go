@@ -13,6 +13,7 @@ import (
 
 	"gocyrus/lib/lock"
 	"gocyrus/lib/log"
+	"gocyrus/lib/mappedfile"
 	"gocyrus/lib/synclog"
 )
 
@@ -34,7 +35,7 @@ var errStopped = errors.New("stopped")
 // wait, when it is nobody's any more.
 func (c *Client) claimChannel(ctx context.Context, wait bool) (*claim, error) {
 	path := filepath.Join(channelDir(c.opt.Log, c.opt.Channel), pidFile)
-	f, err := openLock(path)
+	f, err := mappedfile.Create(path, os.O_RDWR, 0o666)
 	if err != nil {
 		return nil, err
 	}

@@ -5,11 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 
 	"gocyrus/lib/lock"
+	"gocyrus/lib/mappedfile"
 	"gocyrus/lib/mboxname"
 )
 
@@ -57,7 +57,7 @@ func (u *userLocks) take(ctx context.Context, users ...string) (release func(), 
 
 func (u *userLocks) one(ctx context.Context, user string) (*os.File, error) {
 	path := u.layout.LockFile(lockName(u.host, user))
-	f, err := openLock(path)
+	f, err := mappedfile.Create(path, os.O_RDWR, 0o666)
 	if err != nil {
 		return nil, err
 	}
@@ -79,15 +79,4 @@ func (u *userLocks) one(ctx context.Context, user string) (*os.File, error) {
 		err = fmt.Errorf("%q: %w", user, ErrLocked)
 	}
 	return nil, err
-}
-
-// openLock opens a lock file, which is created and never removed.
-func openLock(path string) (*os.File, error) {
-	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o666)
-	if errors.Is(err, os.ErrNotExist) {
-		if err = os.MkdirAll(filepath.Dir(path), 0o755); err == nil {
-			f, err = os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o666)
-		}
-	}
-	return f, err
 }

@@ -13,7 +13,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"path/filepath"
 	"slices"
 	"sort"
 	"sync"
@@ -55,10 +54,7 @@ func Open(path string, flags kv.Flags) (*DB, error) {
 }
 
 func (db *DB) create() error {
-	if err := os.MkdirAll(filepath.Dir(db.path), 0o755); err != nil {
-		return err
-	}
-	f, err := os.OpenFile(db.path, os.O_CREATE|os.O_RDWR, 0o644)
+	f, err := mappedfile.Create(db.path, os.O_RDWR, 0o644)
 	if err != nil {
 		return err
 	}

@@ -312,12 +312,6 @@ func (t *tx) hold(key []byte) (*held, error) {
 		return nil, err
 	}
 	f, err := mappedfile.OpenLocked(context.Background(), path, os.O_RDWR|os.O_CREATE, lock.Exclusive)
-	if errors.Is(err, os.ErrNotExist) {
-		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-			return nil, err
-		}
-		f, err = mappedfile.OpenLocked(context.Background(), path, os.O_RDWR|os.O_CREATE, lock.Exclusive)
-	}
 	if err != nil {
 		return nil, err
 	}

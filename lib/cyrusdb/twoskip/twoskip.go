@@ -16,7 +16,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"path/filepath"
 	"slices"
 	"sync"
 
@@ -58,10 +57,7 @@ func (db *DB) reopen() error {
 		if db.flags&kv.Create == 0 {
 			return kv.ErrNotFound
 		}
-		if err := os.MkdirAll(filepath.Dir(db.path), 0o755); err != nil {
-			return err
-		}
-		f, err = os.OpenFile(db.path, os.O_RDWR|os.O_CREATE, 0o644)
+		f, err = mappedfile.Create(db.path, os.O_RDWR, 0o644)
 	}
 	if err != nil {
 		return err
