@@ -16,6 +16,7 @@ import (
 	"testing"
 	"time"
 
+	"gocyrus/lib/backend"
 	"gocyrus/lib/command/commandtest"
 	"gocyrus/lib/cyrusdb/kv"
 	"gocyrus/lib/mboxname"
@@ -292,10 +293,18 @@ func (s *site) write(round, w int, ok func(mupdate.Entry)) error {
 // check wants everything that was said on the master.
 func (s *site) check(said map[mboxname.Name]mupdate.Entry) {
 	s.t.Helper()
+	ctx, cancel := context.WithTimeout(s.t.Context(), time.Minute)
+	defer cancel()
 	got := map[mboxname.Name]mupdate.Entry{}
-	err := mupdate.Do(s.t.Context(), s.options(), func(c *mupdate.Client) error {
-		return c.List(s.t.Context(), "", func(e mupdate.Entry) error { got[e.Name] = e; return nil })
-	})
+	list := func(c *mupdate.Client) error {
+		clear(got)
+		return c.List(ctx, "", func(e mupdate.Entry) error { got[e.Name] = e; return nil })
+	}
+	err := mupdate.Do(ctx, s.options(), list)
+	// One that stood still sends clients away until it has caught up.
+	for (errors.Is(err, mupdate.ErrBye) || errors.Is(err, backend.ErrRefused)) && ctx.Err() == nil {
+		err = mupdate.Do(ctx, s.options(), list)
+	}
 	if err != nil {
 		s.t.Fatal(err)
 	}
