@@ -8,26 +8,9 @@ import (
 	"time"
 
 	"gocyrus/lib/cyrustest"
-	"gocyrus/lib/relaytest"
 	"gocyrus/test/internal/murder"
 	"gocyrus/test/internal/rig"
 )
-
-// pair is a Murder with alice on one backend, bob on the other, and a shared mailbox
-// on each. through is murder.Options'.
-func pair(t *testing.T, through func(seat, master string) string) *murder.Murder {
-	t.Helper()
-	o := options(2, 2)
-	o.Through = through
-	m := murder.New(t, o)
-	admin := m.Frontends[0].Session(cyrustest.Admin)
-	for i, user := range []string{"alice", "bob"} {
-		admin.Must(fmt.Sprintf("CREATE user.%s %s!default", user, m.Backends[i].IP), fmt.Sprintf("CREATE user.%s.Keep", user),
-			fmt.Sprintf("CREATE shared%d %s!default", i+1, m.Backends[i].IP), fmt.Sprintf("SETACL shared%d anyone lrswipte", i+1))
-	}
-	m.Settled()
-	return m
-}
 
 // literal is text as an argument.
 func literal(text string) string { return fmt.Sprintf("{%d+}\r\n%s", len(text), text) }
@@ -37,11 +20,11 @@ func said(r *rig.Reply, text string) bool {
 	return slices.ContainsFunc(r.Untagged, func(u rig.Untagged) bool { return strings.Contains(u.Text, text) })
 }
 
-// TestBackendKilled kills a backend under sessions that have it selected, that read a
+// backendKilled kills a backend under sessions that have it selected, that read a
 // large body, that idle, that append, and beside one that has it not selected.
-func TestBackendKilled(t *testing.T) {
-	m := pair(t, nil)
-	fe, dead := m.Frontends[0], m.Backends[0]
+func backendKilled(t *testing.T, p *topology) {
+	m := p.scene(t)
+	fe, dead := m.doors[0], m.homes[0]
 	large := "Subject: large\r\n\r\n" + strings.Repeat(strings.Repeat("x", 70)+"\r\n", 200_000)
 	fe.Session("alice").Must("APPEND INBOX "+literal(string(cyrustest.Message("first"))), "APPEND INBOX.Keep "+literal(large))
 	fe.Session("bob").Must("APPEND INBOX " + literal(string(cyrustest.Message("bob's"))))
@@ -98,15 +81,15 @@ func TestBackendKilled(t *testing.T) {
 	for _, c := range []*murder.Session{selected, idling, stale} {
 		c.Want(away, "NOOP", "FETCH 1 (FLAGS)")
 	}
-	elsewhere(t, m, bob)
-	for _, c := range []*murder.Session{untouched, fe.Session("alice"), m.Frontends[1].Session("alice")} {
+	elsewhere(t, bob)
+	for _, c := range []*murder.Session{untouched, fe.Session("alice"), m.doors[1].Session("alice")} {
 		c.Want(away, "SELECT INBOX", "STATUS INBOX (MESSAGES)", "APPEND INBOX "+literal(string(cyrustest.Message("no"))), "CREATE INBOX.No", "DELETE INBOX.Keep", "RENAME INBOX.Keep INBOX.No")
 		c.Must("SELECT shared2", "NOOP", `LIST "" *`)
 		if r := c.Ask(`LIST "" *`); !said(r, "INBOX.Keep") {
 			t.Errorf("LIST: %v", r.Untagged)
 		}
 	}
-	for _, fe := range m.Frontends {
+	for _, fe := range m.doors {
 		for i, want := range []string{"451", "250"} {
 			if got := fe.Deliver(cyrustest.Message("while dead, by "+fe.Name), "alice", "bob")[i]; !strings.HasPrefix(got, want) {
 				t.Errorf("%s: LMTP: %s, want %s", fe.Name, got, want)
@@ -128,7 +111,7 @@ func TestBackendKilled(t *testing.T) {
 	}
 	bob.Must("STATUS shared1 (MESSAGES)", "NOOP", "COPY 1 shared1", "SELECT shared1")
 	untouched.Must("SELECT INBOX", "CREATE INBOX.Yes", "DELETE INBOX.Yes")
-	for _, fe := range m.Frontends {
+	for _, fe := range m.doors {
 		for i, got := range fe.Deliver(cyrustest.Message("alive, by "+fe.Name), "alice", "bob") {
 			if !strings.HasPrefix(got, "250") {
 				t.Errorf("%s: LMTP: recipient %d: %s", fe.Name, i, got)
@@ -136,13 +119,13 @@ func TestBackendKilled(t *testing.T) {
 		}
 		pop3(t, fe, "alice", "+OK")
 	}
-	has(t, fe, "alice", "INBOX", "first", "alive, by fe1", "alive, by fe2")
+	has(t, fe, "alice", "INBOX", "first", "alive, by "+m.doors[0].Name, "alive, by "+m.doors[1].Name)
 	has(t, fe, "alice", "INBOX.Keep", "large", "half?", "later")
-	agreed(t, m)
+	agreed(t, m.Murder)
 }
 
 // elsewhere is what works for bob, who has a mailbox of the living backend selected.
-func elsewhere(t *testing.T, m *murder.Murder, bob *murder.Session) {
+func elsewhere(t *testing.T, bob *murder.Session) {
 	t.Helper()
 	const away = "NO " + lostBackend
 	bob.Must("NOOP", "FETCH 1 (BODY.PEEK[])", "STATUS shared2 (MESSAGES)", "UID SEARCH ALL", "STORE 1 +FLAGS (\\Seen)", "COPY 1 shared2")
@@ -177,6 +160,7 @@ func pop3(t *testing.T, fe *murder.Seat, user, want string) {
 func has(t *testing.T, fe *murder.Seat, user, mailbox string, want ...string) {
 	t.Helper()
 	c := fe.Session(user)
+	defer c.Close()
 	c.Must("EXAMINE " + mailbox)
 	times := map[string]int{}
 	for _, u := range c.Ask("UID FETCH 1:* (BODY.PEEK[HEADER.FIELDS (SUBJECT)])").Untagged {
@@ -196,87 +180,31 @@ func has(t *testing.T, fe *murder.Seat, user, mailbox string, want ...string) {
 	}
 }
 
-// moments are when a backend is killed: at a word to the master, which does not arrive,
-// or arrives late, or whose answer does not.
-var moments = []string{"lost", "late", "answered"}
-
-// TestBackendKilledAt kills a backend at each word that it says to the master, in the
+// backendKilledAt kills a backend at each word that it says to the master, in the
 // middle of what it does for a client. Afterwards it was done or not, and nothing is
 // left of it at the master.
-func TestBackendKilledAt(t *testing.T) {
-	var link *relaytest.Relay
-	m := pair(t, func(seat, master string) string {
-		if seat != "be1" {
-			return master
+func backendKilledAt(t *testing.T, p *topology) {
+	m := p.scene(t, "home1")
+	be, fe, link := m.homes[0], m.doors[0], m.links["home1"]
+	for n, w := range words(moments...) {
+		w = w.number(n)
+		alice := w.prepare(fe, "alice")
+		at := link.holdAt(" "+w.word+" ", w.how == "answered")
+		tag, err := alice.Start(w.do)
+		if err != nil {
+			t.Fatal(err)
 		}
-		link = relaytest.New(t, master)
-		return link.Addr()
-	})
-	be, fe := m.Backends[0], m.Frontends[0]
-	for i, tc := range []struct {
-		do       string
-		words    []string
-		from, to string
-	}{
-		{"CREATE INBOX.To%d", []string{"RESERVE", "ACTIVATE"}, "", "INBOX.To%d"},
-		{"RENAME INBOX.From%d INBOX.To%d", []string{"RESERVE", "ACTIVATE", "DELETE"}, "INBOX.From%d", "INBOX.To%d"},
-		{"DELETE INBOX.From%d", []string{"RESERVE", "ACTIVATE", "DELETE"}, "INBOX.From%d", ""},
-		{"SETACL INBOX.From%d zoe lr", []string{"ACTIVATE"}, "INBOX.From%d", "INBOX.From%d"},
-	} {
-		for j, word := range tc.words {
-			for k, how := range moments {
-				n := 100*i + 10*j + k
-				at := func(s string) string { return strings.ReplaceAll(s, "%d", fmt.Sprint(n)) }
-				from, to := at(tc.from), at(tc.to)
-				alice := fe.Session("alice")
-				if from != "" {
-					alice.Must("CREATE "+from, "APPEND "+from+" "+literal(string(cyrustest.Message(from))))
-				}
-				came := link.HoldAt(" "+word+" ", how == "answered")
-				tag, err := alice.Start(at(tc.do))
-				if err != nil {
-					t.Fatal(err)
-				}
-				select {
-				case <-came:
-				case <-time.After(rig.Patience):
-					t.Fatalf("%s: no %s", at(tc.do), word)
-				}
-				be.Kill()
-				if how == "lost" {
-					link.Cut()
-				}
-				link.Hold(false)
-				if r, err := alice.Await(tag); err == nil && r.OK() {
-					t.Errorf("%s: killed at %s (%s), and acknowledged", at(tc.do), word, how)
-				}
-				be.Resume()
-				agreed(t, m)
-				after(t, fe, fmt.Sprintf("%s, killed at %s (%s)", at(tc.do), word, how), from, to)
-			}
+		at(t, w.String())
+		be.Kill()
+		if w.how == "lost" {
+			link.cut()
 		}
-	}
-}
-
-// after wants one of two mailboxes, or the only one of them, perhaps; with what was in
-// the first.
-func after(t *testing.T, fe *murder.Seat, what, from, to string) {
-	t.Helper()
-	c := fe.Session("alice")
-	r := c.Ask(`LIST "" *`)
-	there := listed(r)
-	was, is := there[from], there[to]
-	switch {
-	case from != "" && to != "" && from != to && was == is:
-		t.Errorf("%s: %s is there: %v, %s: %v", what, from, was, to, is)
-	case from != "" && from == to && !is:
-		t.Errorf("%s: %s is lost", what, from)
-	case from != "" && was:
-		has(t, fe, "alice", from, from)
-	case from != "" && is:
-		has(t, fe, "alice", to, from)
-	}
-	if from == "" && !is {
-		c.Must("CREATE " + to) // the name is free
+		link.hold(false)
+		if r, err := alice.Await(tag); err == nil && r.OK() {
+			t.Errorf("%v, and acknowledged", w)
+		}
+		be.Resume()
+		agreed(t, m.Murder)
+		w.after(t, fe, "alice")
 	}
 }

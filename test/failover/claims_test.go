@@ -10,33 +10,39 @@ import (
 	"gocyrus/test/internal/murder"
 )
 
-// TestClaims: two backends have a mailbox of one name. Who has it in the master
+// claims: two backends have a mailbox of one name. Who has it in the master
 // keeps it and serves it alone, and the other's copy becomes a deleted mailbox when
 // an administrator says so, not before.
-func TestClaims(t *testing.T) {
+func claims(t *testing.T, p *topology) {
 	for _, way := range []struct {
 		name string
-		both func(t *testing.T, m *murder.Murder, be1, be2 *murder.Session)
+		both func(t *testing.T, m *scene, be1, be2 *murder.Session)
 	}{
-		{"one made and one made locally", func(t *testing.T, m *murder.Murder, be1, be2 *murder.Session) {
-			m.Frontends[0].Session(cyrustest.Admin).Must("CREATE user.dup "+m.Backends[0].IP+"!default", "CREATE user.dup.Sub")
-			be2.Want("NO unable to reserve mailbox on mupdate server", "CREATE user.dup")
+		{"one made and one made locally", func(t *testing.T, m *scene, be1, be2 *murder.Session) {
+			if p.unified {
+				m.links["home2"].away(true) // else it knows of the other, and makes none
+			}
+			m.doors[0].Session(cyrustest.Admin).Must("CREATE user.dup "+m.homes[0].IP+"!default", "CREATE user.dup.Sub")
+			be2.Want(only(p, "NO unable to reserve mailbox on mupdate server", "NO no connection to server"), "CREATE user.dup")
 			be2.Must("LOCALCREATE user.dup", "LOCALCREATE user.dup.Sub")
+			m.links["home2"].away(false)
 		}},
-		{"both made locally while the master is down", func(t *testing.T, m *murder.Murder, be1, be2 *murder.Session) {
-			m.Master.Kill()
+		{"both made locally while the master is down", func(t *testing.T, m *scene, be1, be2 *murder.Session) {
+			for _, s := range m.Masters {
+				s.Kill()
+			}
 			for _, c := range []*murder.Session{be1, be2} {
 				c.Want("NO no connection to server", "CREATE user.dup")
 				c.Must("LOCALCREATE user.dup", "LOCALCREATE user.dup.Sub")
 			}
-			m.Master.Resume()
-			m.Backends[0].RunTool("", "ctl_mboxlist", "-m")
-			m.Settled()
+			resume(m.Masters)
+			m.homes[0].RunTool("", "ctl_mboxlist", "-m")
+			m.followed(m.outer...)
 		}},
 	} {
 		t.Run(way.name, func(t *testing.T) {
-			m := murder.New(t, options(2, 2))
-			be1, be2 := m.Backends[0].Session(cyrustest.Admin), m.Backends[1].Session(cyrustest.Admin)
+			m := p.empty(t, p.options(t), "home2")
+			be1, be2 := m.homes[0].Session(cyrustest.Admin), m.homes[1].Session(cyrustest.Admin)
 			way.both(t, m, be1, be2)
 			claimed(t, m, be2)
 		})
@@ -44,14 +50,14 @@ func TestClaims(t *testing.T) {
 }
 
 // claimed is what follows where be1 has user.dup, and be2 has another.
-func claimed(t *testing.T, m *murder.Murder, admin2 *murder.Session) {
+func claimed(t *testing.T, m *scene, admin2 *murder.Session) {
 	t.Helper()
-	be1, be2 := m.Backends[0], m.Backends[1]
-	for i, be := range m.Backends {
+	be1, be2 := m.homes[0], m.homes[1]
+	for i, be := range m.homes {
 		be.Session("dup").Must(fmt.Sprintf("APPEND INBOX %s", literal(string(cyrustest.Message(fmt.Sprintf("at be%d", i+1))))))
 	}
 	want := m.Master.Table()
-	if len(want) != 2 || !strings.Contains(want[0], " be1!default ") || !strings.Contains(want[1], " be1!default ") {
+	if len(want) != 2 || !strings.Contains(want[0], " "+be1.Name+"!default ") || !strings.Contains(want[1], " "+be1.Name+"!default ") {
 		t.Fatalf("the master has\n%s", strings.Join(want, "\n"))
 	}
 	same := func(when string) {
@@ -62,8 +68,10 @@ func claimed(t *testing.T, m *murder.Murder, admin2 *murder.Session) {
 	}
 	admin2.Want("NO unable to reserve mailbox on mupdate server", "SETACL user.dup zoe lr", "RENAME user.dup.Sub user.dup.Sub p2")
 	same("after SETACL at the other backend")
-	for i, fe := range m.Frontends {
-		answer := fe.Deliver(cyrustest.Message(fmt.Sprintf("by fe%d", i+1)), "dup")
+	inboxes := []string{"at be1"}
+	for _, fe := range m.outer {
+		inboxes = append(inboxes, "by "+fe.Name)
+		answer := fe.Deliver(cyrustest.Message("by "+fe.Name), "dup")
 		if !strings.HasPrefix(answer[0], "250") {
 			t.Errorf("LMTP: %s", answer)
 		}
@@ -82,14 +90,14 @@ func claimed(t *testing.T, m *murder.Murder, admin2 *murder.Session) {
 	has(t, be2, "dup", "INBOX", "at be2")
 	be2.RunTool("", "ctl_mboxlist", "-m")
 	same("after ctl_mboxlist -m")
-	for _, fe := range m.Frontends {
-		has(t, fe, "dup", "INBOX", "at be1", "by fe1", "by fe2")
+	for _, fe := range m.outer {
+		has(t, fe, "dup", "INBOX", inboxes...)
 	}
 
 	// The copy is a deleted mailbox, which the master does not hear of before the next.
 	be2.RunTool("", "ctl_mboxlist", "-m")
-	agreed(t, m)
-	admin := m.Frontends[0].Session(cyrustest.Admin)
+	agreed(t, m.Murder)
+	admin := m.doors[0].Session(cyrustest.Admin)
 	var kept []string
 	for name := range listed(admin.Ask(`LIST "" DELETED.user.dup.*`)) {
 		if !strings.Contains(name, ".New.") && !strings.Contains(name, ".Sub.") {
@@ -101,7 +109,7 @@ func claimed(t *testing.T, m *murder.Murder, admin2 *murder.Session) {
 	}
 	// What a backend pushes at its start changes nothing any more.
 	want = m.Master.Table()
-	for _, be := range m.Backends {
+	for _, be := range m.homes {
 		if err := be.Stop(); err != nil {
 			t.Errorf("%s: %v", be.Name, err)
 		}
@@ -110,6 +118,6 @@ func claimed(t *testing.T, m *murder.Murder, admin2 *murder.Session) {
 	same("after restarts")
 	// From there it can be had back.
 	admin.Must("SETACL "+kept[0]+" cyrus lrxkta", "RENAME "+kept[0]+" user.back", "SETACL user.back back lrs")
-	agreed(t, m)
-	has(t, m.Frontends[1], "back", "INBOX", "at be2")
+	agreed(t, m.Murder)
+	has(t, m.doors[1], "back", "INBOX", "at be2")
 }

@@ -10,7 +10,6 @@ import (
 	"testing"
 
 	"gocyrus/lib/cyrustest"
-	"gocyrus/test/internal/murder"
 	"gocyrus/test/internal/rig"
 )
 
@@ -32,18 +31,20 @@ const (
 	kinds
 )
 
-// TestFrontendKilled kills a frontend under five hundred sessions.
-func TestFrontendKilled(t *testing.T) {
-	m := pair(t, nil)
-	dead, other := m.Frontends[0], m.Frontends[1]
+// frontendKilled kills a frontend under five hundred sessions.
+func frontendKilled(t *testing.T, p *topology) {
+	m := p.scene(t)
+	dead, other := m.doors[0], m.doors[1]
 	for i := range 8 {
-		m.AddUser(fmt.Sprintf("user%d", i), m.Backends[i%2])
+		m.AddUser(fmt.Sprintf("user%d", i), m.homes[i%2])
 	}
 	m.Settled()
 	for i := range 8 {
-		other.Session(fmt.Sprintf("user%d", i)).Must("APPEND INBOX " + literal(string(cyrustest.Message("first"))))
+		c := other.Session(fmt.Sprintf("user%d", i))
+		c.Must("APPEND INBOX " + literal(string(cyrustest.Message("first"))))
+		c.Close()
 	}
-	agreed(t, m)
+	agreed(t, m.Murder)
 	before := descriptors(t, m)
 
 	all := make([]*visitor, 500)
@@ -102,16 +103,19 @@ func TestFrontendKilled(t *testing.T) {
 			want = append(want, v.open...)
 		}
 		has(t, other, user, "INBOX", want...)
-		other.Session(user).Must("CREATE INBOX.Locks", "RENAME INBOX.Locks INBOX.Free", "SELECT INBOX", `STORE 1:* +FLAGS.SILENT (\Deleted)`, "EXPUNGE", "DELETE INBOX.Free")
+		c := other.Session(user)
+		c.Must("CREATE INBOX.Locks", "RENAME INBOX.Locks INBOX.Free", "SELECT INBOX", `STORE 1:* +FLAGS.SILENT (\Deleted)`, "EXPUNGE", "DELETE INBOX.Free")
+		c.Close()
 	}
 	admin := other.Session(cyrustest.Admin)
-	admin.Must("CREATE user.meanwhile " + m.Backends[0].IP + "!default")
+	admin.Must("CREATE user.meanwhile " + m.homes[0].IP + "!default")
+	admin.Close()
 	dead.Resume()
-	agreed(t, m)
+	agreed(t, m.Murder)
 	dead.Session("meanwhile").Must("SELECT INBOX")
 
 	// Nothing of the dead sessions is left at the backends.
-	for _, fe := range m.Frontends {
+	for _, fe := range m.outer {
 		if err := fe.Stop(); err != nil {
 			t.Errorf("%s: %v", fe.Name, err)
 		}
@@ -124,7 +128,7 @@ func TestFrontendKilled(t *testing.T) {
 		}
 		return true
 	})
-	for _, be := range m.Backends {
+	for _, be := range m.homes {
 		if n := len(be.Children("imapd")); n > 4 {
 			t.Errorf("%s has %d processes of imapd and no session", be.Name, n)
 		}
@@ -233,10 +237,10 @@ func must(c *rig.IMAP, cmd string) error {
 }
 
 // descriptors are how many each backend's processes of imapd have open, together.
-func descriptors(t *testing.T, m *murder.Murder) map[string]int {
+func descriptors(t *testing.T, m *scene) map[string]int {
 	t.Helper()
 	all := map[string]int{}
-	for _, be := range m.Backends {
+	for _, be := range m.homes {
 		for _, pid := range be.Children("imapd") {
 			files, err := os.ReadDir("/proc/" + strconv.Itoa(pid) + "/fd")
 			if err != nil {

@@ -1,10 +1,18 @@
 package failover
 
-import "testing"
+import (
+	"testing"
 
-// TestMoves moves users while they work: nothing is killed, and nothing is lost.
-func TestMoves(t *testing.T) {
-	g := newGround(t, options(3, 2), 6)
+	"gocyrus/test/internal/murder"
+)
+
+// moves moves users while they work: nothing is killed, and nothing is lost.
+func moves(t *testing.T, p *topology) {
+	o := p.options(t)
+	if !p.unified {
+		o.Backends = append(o.Backends, murder.Ours)
+	}
+	g := newGround(t, o, 6)
 	g.l.excuse(moving...)
 	c := g.work(2, 3)
 	m := c.move(4)

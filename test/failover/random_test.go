@@ -4,12 +4,9 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strings"
 	"testing"
 	"time"
 
-	"gocyrus/lib/cyrustest"
-	"gocyrus/lib/etcdtable"
 	"gocyrus/lib/etcdtest"
 	"gocyrus/test/internal/murder"
 )
@@ -66,18 +63,7 @@ func unified() murder.Options {
 // mailboxes of a node.
 func twoMasters(t *testing.T) *ground {
 	c := etcdtest.Start(t, 3)
-	store, err := etcdtable.Open(etcdtable.Options{Servers: c.URLs(), Prefix: "/mupdate/", Timeout: cyrustest.Patience, Master: "test"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer store.Close()
-	if err := store.Found(t.Context(), nil); err != nil {
-		t.Fatal(err)
-	}
-	o := unified()
-	o.Masters = make([]murder.Kind, 2)
-	o.Imapd["master"] = []string{"mupdate_etcd_servers: " + strings.Join(c.URLs(), " ")}
-	g := newGround(t, o, 6)
+	g := newGround(t, onEtcd(t, unified(), c, "/mupdate/"), 6)
 	g.etcd = c
 	return g
 }

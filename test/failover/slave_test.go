@@ -9,40 +9,22 @@ import (
 	"time"
 
 	"gocyrus/lib/cyrustest"
-	"gocyrus/lib/relaytest"
 	"gocyrus/test/internal/murder"
 	"gocyrus/test/internal/rig"
 )
 
-// TestSlaveCut cuts one frontend's slave off the master, by resets and by silence,
-// while mailboxes come and go through the other.
-func TestSlaveCut(t *testing.T) {
-	for _, way := range []struct {
-		name    string
-		cut, on func(*relaytest.Relay)
-	}{
-		{"reset", func(r *relaytest.Relay) { r.Away(true) }, func(r *relaytest.Relay) { r.Away(false) }},
-		{"silent", func(r *relaytest.Relay) { r.Hold(true) }, func(r *relaytest.Relay) { r.Hold(false) }},
-	} {
-		t.Run(way.name, func(t *testing.T) { slaveCut(t, way.cut, way.on) })
-	}
-}
+// slaveCutOff cuts one frontend's slave off the masters by resets, slaveSilenced by
+// silence.
+func slaveCutOff(t *testing.T, p *topology)   { slaveCut(t, p, links.away) }
+func slaveSilenced(t *testing.T, p *topology) { slaveCut(t, p, links.hold) }
 
-func slaveCut(t *testing.T, cut, on func(*relaytest.Relay)) {
-	var link *relaytest.Relay
-	o := options(2, 2)
-	o.Through = func(seat, master string) string {
-		if seat != "fe1" {
-			return master
-		}
-		link = relaytest.New(t, master)
-		return link.Addr()
-	}
-	m := murder.New(t, o)
-	fe1, fe2 := m.Frontends[0], m.Frontends[1]
+// slaveCut is what happens then, while mailboxes come and go through the other.
+func slaveCut(t *testing.T, p *topology, cut func(all links, is bool)) {
+	m := p.empty(t, p.options(t), "door1")
+	fe1, fe2, link := m.doors[0], m.doors[1], m.links["door1"]
 	admin := fe2.Session(cyrustest.Admin)
 	for i, user := range []string{"alice", "bob"} {
-		admin.Must(fmt.Sprintf("CREATE user.%s %s!default", user, m.Backends[i].IP), fmt.Sprintf("CREATE user.%s.Old", user),
+		admin.Must(fmt.Sprintf("CREATE user.%s %s!default", user, m.homes[i].IP), fmt.Sprintf("CREATE user.%s.Old", user),
 			fmt.Sprintf("CREATE user.%s.From", user), fmt.Sprintf("CREATE user.%s.Same", user), fmt.Sprintf("SETACL user.%s.Old cyrus lrxkta", user))
 	}
 	m.Settled()
@@ -51,7 +33,7 @@ func slaveCut(t *testing.T, cut, on func(*relaytest.Relay)) {
 		t.Fatal(err)
 	}
 
-	cut(link)
+	cut(link, true)
 	stop, fault := make(chan struct{}), make(chan error, 2)
 	var served sync.WaitGroup
 	var rounds [2]int
@@ -61,7 +43,7 @@ func slaveCut(t *testing.T, cut, on func(*relaytest.Relay)) {
 	for i, user := range []string{"alice", "bob"} {
 		admin.Must(fmt.Sprintf("DELETE user.%s.Old", user), fmt.Sprintf("RENAME user.%s.From user.%s.To", user, user),
 			fmt.Sprintf("CREATE user.%s.New", user), fmt.Sprintf("SETACL user.%s zoe lrs", user),
-			fmt.Sprintf("CREATE user.%s%d %s!default", user, i, m.Backends[1-i].IP))
+			fmt.Sprintf("CREATE user.%s%d %s!default", user, i, m.homes[1-i].IP))
 	}
 	news := fe1.Session("alice")
 	cutFor := time.Duration(setting(t, "GOCYRUS_CUT_SECONDS", 4)) * time.Second
@@ -81,9 +63,9 @@ func slaveCut(t *testing.T, cut, on func(*relaytest.Relay)) {
 		t.Errorf("nobody was served: %v", rounds)
 	}
 
-	on(link)
+	cut(link, false)
 	m.Settled()
-	agreed(t, m)
+	agreed(t, m.Murder)
 	news.Must("SELECT INBOX.New", "STATUS INBOX.To (MESSAGES)", "SELECT INBOX")
 	news.Want("NO", "SELECT INBOX.Old", "SELECT INBOX.From")
 	fe1.Session("alice0").Must("SELECT INBOX")
