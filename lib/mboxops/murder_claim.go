@@ -56,21 +56,26 @@ func (o *Ops) arrive(ctx context.Context, e *mboxlist.Entry) error {
 }
 
 // goBack makes the record of a mailbox that was arriving here, and does not any more, that
-// of the server which has it. What partition it has there is the master's to know; while
-// nobody can ask, the record is without.
+// of the server which has it. What partition it has there is the master's to know, and
+// where it came under a name that was not known here, the server too; while nobody can ask,
+// the record is without.
 func (o *Ops) goBack(ctx context.Context, e *mboxlist.Entry) error {
-	theirs := &mboxlist.Entry{Name: e.Name, Type: e.Type, Server: e.Server, EmptyPartition: true, ACL: e.ACL}
-	err := o.List.Update(func(tx *mboxlist.Tx) error {
-		if e.Server == "" {
-			return tx.Remove(e.Name)
-		}
-		return tx.Put(theirs)
-	})
 	ask := *o
 	if ask.Murder == nil {
 		ask.Murder = o.master
 	}
-	if err != nil || e.Server == "" || ask.Murder == nil {
+	if err := o.unsettle(e); err != nil {
+		return err
+	}
+	known := e.Server != "" || ask.Murder != nil && ask.Murder.opt.Unified
+	theirs := &mboxlist.Entry{Name: e.Name, Type: e.Type, Server: e.Server, EmptyPartition: true, ACL: e.ACL}
+	err := o.List.Update(func(tx *mboxlist.Tx) error {
+		if !known {
+			return tx.Remove(e.Name)
+		}
+		return tx.Put(theirs)
+	})
+	if err != nil || !known || ask.Murder == nil {
 		return err
 	}
 	d, err := ask.debt(e.Name)
@@ -81,13 +86,63 @@ func (o *Ops) goBack(ctx context.Context, e *mboxlist.Entry) error {
 	return nil
 }
 
-// placeTheirs completes a record that goBack left.
+// unsettle removes what came with the INBOX of a user who does not arrive after all. What
+// the user has seen of others' mailboxes that are here goes to where it was: see leaveUser.
+func (o *Ops) unsettle(e *mboxlist.Entry) error {
+	if !e.Name.IsInbox() {
+		return nil
+	}
+	rest, err := o.OfUser(e.Name.Owner())
+	if err != nil {
+		return err
+	}
+	for _, r := range rest {
+		if r.Name != e.Name && !r.Is(mboxlist.FlagIntermediate) {
+			return o.unsettleSeen(e) // somebody's mailboxes, with limits of their own
+		}
+	}
+	return o.leaveUser(e.Name.Owner(), o.InboxID(e.Name.Owner()))
+}
+
+// unsettleSeen is unsettle of a user who has mailboxes here besides.
+func (o *Ops) unsettleSeen(e *mboxlist.Entry) error {
+	userid := e.Name.Owner()
+	return o.moveSeen(userid, o.InboxID(userid), "")
+}
+
+// placeTheirs completes a record that goBack left, unless the slave has done so, or removed
+// it: what that was told last counts.
 func (o *Ops) placeTheirs(e *mboxlist.Entry, has *mupdate.Entry) error {
-	var full bool
-	e.Server, e.Partition, full = mupdate.SplitLocation(has.Location)
-	e.EmptyPartition = full && e.Partition == ""
-	e.ACL = has.ACL
-	return o.List.Update(func(tx *mboxlist.Tx) error { return tx.Put(e) })
+	return o.List.Update(func(tx *mboxlist.Tx) error {
+		if left, err := leftBehind(tx, e.Name); !left {
+			return err
+		}
+		var full bool
+		e.Server, e.Partition, full = mupdate.SplitLocation(has.Location)
+		e.EmptyPartition = full && e.Partition == ""
+		e.ACL = has.ACL
+		return tx.Put(e)
+	})
+}
+
+// dropTheirs removes a record that goBack left, of a mailbox that is not there any more:
+// nobody would tell.
+func (o *Ops) dropTheirs(n mboxname.Name) error {
+	return o.List.Update(func(tx *mboxlist.Tx) error {
+		if left, err := leftBehind(tx, n); !left {
+			return err
+		}
+		return tx.Remove(n)
+	})
+}
+
+// leftBehind says whether a name has the record that goBack leaves.
+func leftBehind(tx *mboxlist.Tx, n mboxname.Name) (bool, error) {
+	e, err := tx.Lookup(n)
+	if errors.Is(err, mboxlist.ErrNotFound) {
+		return false, nil
+	}
+	return err == nil && !e.Deleted() && e.Foreign() && e.EmptyPartition, err
 }
 
 // makeRoom removes the record of another server's mailbox from a name that one which

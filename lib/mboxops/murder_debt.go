@@ -167,8 +167,7 @@ func (o *Ops) settle(ctx context.Context, c *mupdate.Client, n mboxname.Name) er
 	case e != nil && e.Foreign() && e.EmptyPartition && has.State == mupdate.Active && !o.Murder.has(&has):
 		return o.placeTheirs(e, &has)
 	case e != nil && e.Foreign() && e.EmptyPartition && has.State == mupdate.Absent:
-		// What goBack has left, of a mailbox that is not there any more: nobody would tell.
-		return o.List.Update(func(tx *mboxlist.Tx) error { return tx.Remove(n) })
+		return o.dropTheirs(n)
 	case here && e.Is(mboxlist.FlagMoving):
 		return nil // who moves it sees to it, or ctl_mboxlist -m
 	case here && has.State == mupdate.Absent:

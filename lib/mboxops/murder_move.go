@@ -15,6 +15,7 @@ import (
 	"gocyrus/lib/mboxname"
 	"gocyrus/lib/mupdate"
 	"gocyrus/lib/quota"
+	"gocyrus/lib/seen"
 )
 
 // Mailboxes on their way to another server of the murder say so in mailboxes.db, in
@@ -420,25 +421,41 @@ func (o *Ops) leaveUser(userid, inboxID string) error {
 		return err
 	}
 	if inboxID != "" {
-		if err := o.moveSeen(o.Layout.UserFile(userid, "seen", inboxID), o.Layout.UserFile(userid, "seen", "")); err != nil {
+		if err := o.moveSeen(userid, inboxID, ""); err != nil {
 			return err
 		}
 	}
 	return o.dropFiles(userid, inboxID, func(suffix string) bool { return suffix != "seen" })
 }
 
-// moveSeen renames a file of seen state, unless there is one already.
-func (o *Ops) moveSeen(from, to string) error {
-	if _, err := os.Lstat(from); errors.Is(err, os.ErrNotExist) {
+// moveSeen brings what a user has seen from where it is kept with an INBOX of one id to
+// where it is with another, "" for none. Where there is something already, as a session
+// leaves it that was at it meanwhile, of each mailbox the later record counts.
+func (o *Ops) moveSeen(userid, fromID, toID string) error {
+	from, to := o.Layout.UserFile(userid, "seen", fromID), o.Layout.UserFile(userid, "seen", toID)
+	if _, err := os.Lstat(from); errors.Is(err, os.ErrNotExist) || from == to {
 		return nil
 	}
 	if _, err := os.Lstat(to); err == nil {
-		return nil
+		if err := mergeSeen(o.Seen.For(userid, fromID), o.Seen.For(userid, toID)); err != nil {
+			return err
+		}
+		return os.Remove(from)
 	}
 	if err := os.MkdirAll(filepath.Dir(to), 0o755); err != nil {
 		return err
 	}
 	return os.Rename(from, to)
+}
+
+func mergeSeen(from, to *seen.DB) error {
+	return from.Scan(func(id string, r seen.Record) error {
+		has, err := to.Get(id)
+		if err != nil || has.LastChange > r.LastChange || has.LastChange == r.LastChange && has.LastUID >= r.LastUID {
+			return err
+		}
+		return to.Put(id, r)
+	})
 }
 
 // stays fails with ErrMoving when one of some mailboxes, or the user whose it is, is on

@@ -67,7 +67,7 @@ func (o *Ops) CreateReplica(ctx context.Context, n mboxname.Name, p ReplicaParam
 	if n.IsInbox() && !e.Is(mboxlist.FlagLegacy) {
 		// What was kept when the user moved away from here: see Leave.
 		user := n.Owner()
-		if err := o.moveSeen(o.Layout.UserFile(user, "seen", ""), o.Layout.UserFile(user, "seen", e.UniqueID)); err != nil {
+		if err := o.moveSeen(user, "", e.UniqueID); err != nil {
 			return nil, err
 		}
 	}

@@ -29,7 +29,9 @@ func (t *table) own(old *mboxlist.Entry, now *mupdate.Entry, r *request) bool {
 	case old == nil:
 		return now.State != mupdate.Absent && !other // it is to come, or a ghost
 	case old.Incoming():
-		return now.State != mupdate.Absent && !other // it is about to be announced
+		// About to be announced, or gone from where it was: whoever brings it removes it, or
+		// gives it another name. Without the record nobody would find its files.
+		return !other
 	case old.Is(mboxlist.FlagMoving):
 	case old.Is(mboxlist.FlagRemote):
 		if !other {
