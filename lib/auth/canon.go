@@ -21,7 +21,7 @@ const forbidden = "%&*/:?"
 func (r *Rules) Canon(id string) (string, error) { return r.canon(id, "", "") }
 
 // CanonFor is Canon for an identifier that the user login names, as in
-// SETACL: without a domain of its own it gets that of login.
+// LISTRIGHTS: without a domain of its own it gets that of login.
 func (r *Rules) CanonFor(id, login string) (string, error) { return r.canon(id, login, "") }
 
 // CanonAt is Canon for a client that reached the server in domain (see

@@ -64,6 +64,9 @@ func (p *Pattern) Literal() (prefix string, whole bool) {
 	return p.text[:p.lit], p.lit == len(p.text)
 }
 
+// Tail is what every matching name ends with: the part after the last wildcard.
+func (p *Pattern) Tail() string { return p.text[strings.LastIndexAny(p.text, "*%")+1:] }
+
 // Match reports whether the pattern matches the whole name.
 func (p *Pattern) Match(name string) bool {
 	if !strings.HasPrefix(name, p.text[:p.lit]) {

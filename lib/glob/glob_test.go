@@ -43,6 +43,16 @@ func TestMatch(t *testing.T) {
 	}
 }
 
+func TestTail(t *testing.T) {
+	for pattern, want := range map[string]string{
+		"Work/%": "", "*": "", "*@example.org": "@example.org", "a%b*c": "c", "exact": "exact", "": "",
+	} {
+		if got := Compile(pattern, '/').Tail(); got != want {
+			t.Errorf("%q: %q, want %q", pattern, got, want)
+		}
+	}
+}
+
 func TestLiteral(t *testing.T) {
 	for pattern, want := range map[string]string{
 		"Work/%": "Work/", "*": "", "inbox/*": "INBOX/", "a%b": "a", "exact": "exact",

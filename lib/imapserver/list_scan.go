@@ -17,8 +17,10 @@ const (
 	// octet after it: keys from name+dbNext on are neither name nor below it.
 	dbSep  = "\x1f"
 	dbNext = "\x20"
-	// dbDomain ends the domain that stands in front.
-	dbDomain = "\x1d"
+	// dbDomain ends the domain that stands in front, and dbDomainNext is the octet after
+	// it.
+	dbDomain     = "\x1d"
+	dbDomainNext = "\x1e"
 )
 
 // scan shows see all names that may match, each group of the name space after
@@ -37,7 +39,7 @@ func (l *listing) scan() error {
 		}
 	}
 	if v.Admin {
-		return l.scanAll()
+		return l.scanAll(top)
 	}
 	if err := l.scanOwn(); err != nil {
 		return err
@@ -64,13 +66,9 @@ func (l *listing) group(top string) func() error {
 
 // scanAll is the order for administrators: users, what is shared, what was
 // deleted.
-func (l *listing) scanAll() error {
+func (l *listing) scanAll(top string) error {
 	if l.s.view.Virtual != mboxname.VirtualOff {
-		return l.inTurn(
-			func() error { return l.kindOnly(usersNames) },
-			func() error { return l.kindOnly(sharedNames) },
-			func() error { return l.kindOnly(deletedNames) },
-		)
+		return l.scanDomains(top)
 	}
 	return l.inTurn(
 		func() error { return l.between("user"+dbSep, "user"+dbNext, l.entry) },
@@ -106,9 +104,51 @@ func kindOf(key []byte) nameKind {
 	return sharedNames
 }
 
-// kindOnly shows the mailboxes of one part in all domains.
-func (l *listing) kindOnly(kind nameKind) error {
-	return l.between("", "", func(e mboxlist.View) error {
+// scanDomains is scanAll for an administrator of domains, to whom names end with them:
+// what is below one name, top, lies in all domains but for what the patterns say at
+// their end.
+func (l *listing) scanDomains(top string) error {
+	kinds := []nameKind{usersNames, sharedNames, deletedNames}
+	switch first, _, _ := strings.Cut(top, string(l.sep)); first {
+	case "":
+	case "user":
+		kinds = kinds[:1]
+	case mboxname.DeletedPrefix:
+		kinds = kinds[2:]
+	default:
+		kinds = kinds[1:2]
+	}
+	start, end := "", ""
+	if domain := l.domain(); domain != "" {
+		start, end = domain+dbDomain, domain+dbDomainNext
+	}
+	for _, kind := range kinds {
+		if err := l.kindOnly(kind, start, end); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// domain is the one in which all names lie that the patterns match, "" for any.
+func (l *listing) domain() (domain string) {
+	for i, p := range l.pats {
+		tail := p.Tail()
+		d := ""
+		if at := strings.LastIndexByte(tail, '@'); at >= 0 {
+			d = tail[at+1:]
+		}
+		if i > 0 && d != domain {
+			return ""
+		}
+		domain = d
+	}
+	return domain
+}
+
+// kindOnly shows the mailboxes of one part whose keys lie from start up to end.
+func (l *listing) kindOnly(kind nameKind, start, end string) error {
+	return l.between(start, end, func(e mboxlist.View) error {
 		if kindOf(e.DBName()) != kind {
 			return nil
 		}
@@ -161,6 +201,12 @@ func (l *listing) scanTop(top string, whole bool) (done bool, err error) {
 	}
 	if ext, ok := v.External(n); !ok || ext != top {
 		return false, nil
+	}
+	if v.Admin && v.Virtual != mboxname.VirtualOff && !strings.Contains(top, "@") {
+		// Names of other domains, too, begin so, if it is not one by itself.
+		if e, err := l.s.srv.list.Lookup(n); !whole || err != nil || !exists(e) {
+			return false, nil
+		}
 	}
 	return true, l.s.srv.list.ScanTree(n, func(e mboxlist.View) error {
 		// Below a single name only this is of interest: is there one?

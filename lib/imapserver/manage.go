@@ -331,7 +331,8 @@ func (s *session) changeACL(name, identifier, rights string) error {
 		return err
 	}
 	id := strings.TrimPrefix(identifier, "-")
-	canon, err := s.srv.rules.CanonFor(id, s.user)
+	// Without a domain it is who has none, whoever's mailbox it is.
+	canon, err := s.srv.rules.Canon(id)
 	if err != nil {
 		// An identifier that could be no user is stored as it was written; only
 		// of groups it is known whether they exist.

@@ -13,6 +13,11 @@ func TestTranscriptsStandard(t *testing.T) {
 	transcript.Dir(t, "testdata/standard", "*.imap", start("altnamespace: no\nunixhierarchysep: no\n"))
 }
 
+// TestTranscriptsDomains has users of several domains.
+func TestTranscriptsDomains(t *testing.T) {
+	transcript.Dir(t, "testdata/domains", "*.imap", start("virtdomains: userid\ndefaultdomain: internal\n"))
+}
+
 // TestTranscriptsAnnotations has a site with annotations of its own.
 func TestTranscriptsAnnotations(t *testing.T) {
 	file, err := filepath.Abs("testdata/annotations/definitions")
