@@ -107,6 +107,7 @@ const (
 	place      = "After a rename the master has the partition. Cyrus leaves it out, until the next `ctl_mboxlist -m`."
 	annots     = "Annotations of mailboxes can be read. A frontend of 3.6.1 asks in words that its backends refuse, and says OK to the client; backends of ours answer them as far as they can be read."
 	ownName    = "An annotation can be set by the name user.X of one's own mailbox, too. Cyrus says that there is no such mailbox."
+	parent     = "LIST (SUBSCRIBED) has what is subscribed. Cyrus has a mailbox more."
 	othersSeen = "When a user moves, what others have seen in the mailboxes moves with them. Cyrus leaves it behind."
 	hidden     = "Who may not see a mailbox is not told that there is one, and cannot subscribe to it."
 	enabled    = "What a frontend asks of a backend is no answer for the client: `ENABLED` comes after ENABLE only."
@@ -160,8 +161,7 @@ var differences = []difference{
 		"SUBSCRIBE of what is not there is refused in the words of a server without a Murder."},
 	{"our frontend", `subscriptions: bob: SUBSCRIBE user\.alice\.Foo`, `OK Completed`, "NO Subscribe: Mailbox does not exist", hidden},
 	{"our frontend", `subscriptions: bob: LSUB "" \*`, `\* LSUB \(\) "\." user\.alice\.Foo`, "", hidden},
-	{"our frontend", `subscriptions: alice: LIST \(SUBSCRIBED\) "" \*`, `\* LIST \(\\HasChildren\) "\." user\.bob`, "",
-		"LIST (SUBSCRIBED) has what is subscribed. Cyrus has a mailbox more."},
+	{"our frontend", `subscriptions: alice: LIST \(SUBSCRIBED\) "" \*`, `\* LIST \(\\HasChildren\) "\." user\.bob`, "", parent},
 	{"our frontend", `quota: alice: GETQUOTAROOT user\.bob\.In|a backend is away: cyrus/2: GETQUOTA user\.bob`, `\* BAD Invalid tag`, "",
 		"A quota is asked for once. A frontend of Cyrus's sends the backend a line too much, and hands on what that says."},
 
@@ -190,6 +190,15 @@ var differences = []difference{
 	{"our be2", `delete: !deliver late to .*`, `carol: 451 4\.3\.0 Retry operation`, "carol: 550 5.1.1 User unknown", ghosts},
 	{"our be2", `delete: cyrus: LIST "" \*`, `\* LIST .* (shared-away|user\.bob\.In|user\.carol)`, "", ghosts},
 	{"our be2", `delete: !table`, `MAILBOX (shared-away|user\.bob\.In|user\.carol) .*`, "", ghosts},
+
+	{"our frontend", `(alt|domains): messages: alice(%example.org)?: COPY 1 .*`, `OK \[COPYUID V 2\] Completed`, "OK [COPYUID V 1 2] Completed", copyuid},
+	{"our frontend", `(alt|domains): messages: alice(%example.org)?: SELECT "Other Users/bob/In"`, `(\* \d+ EXISTS)`, "* OK [CLOSED] Ok\n$1", rfc7162},
+	{"our frontend", `alt: messages: alice: LIST \(SUBSCRIBED\) "" \* .*`, `\* LIST \(\\HasChildren\) "/" "Other Users/bob"`, "", parent},
+	{"our be1", `(alt|domains): rename and move: alice(%example.org)?: RENAME .*`, `\* OK rename .*`, "", xrename},
+	{"our be1", `(alt|domains): (rename and move|delete): !table`, `(MAILBOX .+ be1!)( .*)`, "${1}default$2", place},
+	{"our be2", `(alt|domains): (rename and move|delete): !table`, `(MAILBOX .+ be2!)( .*)`, "${1}default$2", place},
+	{"our frontend", `domains: rename and move: alice%example.org: LSUB .*`, `(OK .*)`, "* LSUB () \"/\" \"Other Users/bob/In\"\n$1",
+		"LSUB of a user of a domain who has moved has others' mailboxes, too. Through a frontend of Cyrus they are not told."},
 
 	{"our frontend", `a backend is away: alice/5: SELECT user\.bob\.In`, `(NO .*)`, "* OK [CLOSED] Ok\n$1", rfc7162},
 	{"our frontend", `referrals: alice: DELETE user\.alice\.A`, `(NO \[REFERRAL .*/)user\.alice\.A(\].*)`, "${1}INBOX.A$2",

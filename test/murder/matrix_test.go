@@ -61,10 +61,15 @@ func (k kinds) run(t *testing.T, p play) outcome {
 	return all
 }
 
+// alt is the name space that Cyrus has by default since version 3.
+var alt = []string{"altnamespace: yes", "unixhierarchysep: yes"}
+
 // plays are all. In none a frontend has the choice between backends: the outcome is
 // the same in every Murder.
 var plays = []play{
 	{steps, map[string][]string{"frontend": {"serverlist: $be2"}, "be2": {"delete_mode: immediate"}}},
+	{altSteps, map[string][]string{"": alt, "frontend": {"serverlist: $be2"}}},
+	{domainSteps, map[string][]string{"": append(alt[:2:2], "virtdomains: userid", "defaultdomain: internal"), "frontend": {"serverlist: $be2"}}},
 	{oddSteps, map[string][]string{"frontend": {"serverlist: $be2", "proxyd_disable_mailbox_referrals: no", "mupdate_retry_delay: 2"}, "backend": {"allowallsubscribe: no"}}},
 }
 

@@ -55,7 +55,7 @@ func render() string {
 		for in := range strings.SplitSeq(d.in, "; ") {
 			seats[d.why] = withMore(seats[d.why], backend.ReplaceAllString(in, "backend"))
 		}
-		for _, s := range slices.Concat(steps, oddSteps) {
+		for _, s := range slices.Concat(steps, altSteps, domainSteps, oddSteps) {
 			for line := range strings.Lines(s.script) {
 				if line = strings.TrimSpace(line); line != "" && whole(d.at).MatchString(s.name+": "+line) {
 					places[d.why] = withMore(places[d.why], s.name)

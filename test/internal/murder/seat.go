@@ -142,4 +142,4 @@ func (s *Seat) KillService(program string) int {
 	return len(pids)
 }
 
-var deleted = regexp.MustCompile(`(DELETED\.[^"\t]*?)\.[0-9A-F]{8}\b`)
+var deleted = regexp.MustCompile(`(DELETED[./][^"\t]*?)[./][0-9A-F]{8}\b`)
