@@ -43,7 +43,7 @@ func TestViewPairs(t *testing.T) {
 		{"virtual shared", virtual.View("zed@other.org", false), "Shared Folders/team", "other.org!team"},
 		{"virtual administrator", virtual.View("cyrus", true), "user/zed/Work@other.org", "other.org!user.zed.Work"},
 		{"virtual administrator, default domain", virtual.View("cyrus", true), "user/bob", "user.bob"},
-		{"domain administrator", virtual.View("admin@other.org", true), "user/zed", "other.org!user.zed"},
+		{"domain administrator", virtual.View("admin@other.org", true), "user/zed@other.org", "other.org!user.zed"},
 		{"crossed domains", crossed.View("bob", false), "Other Users/zed@other.org/Work", "other.org!user.zed.Work"},
 		{"crossed, default domain", crossed.View("bob", false), "Other Users/ann@internal", "user.ann"},
 	} {
@@ -55,6 +55,10 @@ func TestViewPairs(t *testing.T) {
 				t.Errorf("External(%q) = %q, %v; want %q", tc.internal, s, ok, tc.external)
 			}
 		})
+	}
+	// What an administrator of a domain leaves out is that.
+	if n, err := virtual.View("admin@other.org", true).Internal("user/zed"); n != "other.org!user.zed" || err != nil {
+		t.Errorf("without the domain: %q, %v", n, err)
 	}
 }
 

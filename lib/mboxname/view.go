@@ -271,7 +271,7 @@ func (v *View) External(n Name) (string, bool) {
 }
 
 // qualify puts the domain behind a name that an administrator of virtual
-// domains sees, when it is not the administrator's own.
+// domains sees, the administrator's own, too.
 func (v *View) qualify(name, dom string) string {
 	if v.Virtual == VirtualOff || !v.Admin {
 		return name
@@ -279,11 +279,8 @@ func (v *View) qualify(name, dom string) string {
 	if dom == "" && (v.domain != "" || strings.IndexByte(name, '@') >= 0) {
 		dom = v.DefaultDomain // else it would be read as a name of another domain
 	}
-	if dom == "" || dom == v.domain {
-		if strings.IndexByte(name, '@') < 0 {
-			return name
-		}
-		dom = cmp.Or(dom, v.DefaultDomain)
+	if dom == "" {
+		return name
 	}
 	return name + "@" + dom
 }
