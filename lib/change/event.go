@@ -16,6 +16,7 @@ const (
 	Subscribed                    // User subscribes to Name, or ends that
 	UserRemoved                   // User is removed
 	UserRenamed                   // User becomes UserTo
+	UserArrived                   // User has come from another server of a murder
 )
 
 // Event is a change that is no commit of one mailbox.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"gocyrus/lib/acl"
+	"gocyrus/lib/change"
 	"gocyrus/lib/log"
 	"gocyrus/lib/mboxlist"
 	"gocyrus/lib/mboxname"
@@ -47,6 +48,11 @@ func (o *Ops) arrive(ctx context.Context, e *mboxlist.Entry) error {
 	if err := o.Mailboxes.Thaw(ctx, e); err != nil {
 		return err
 	}
+	if e.Name.IsInbox() {
+		// What is the user's besides came while there was nobody here, and replicas that had
+		// it then have it where nobody looks for it.
+		defer change.Begin(o.Journal, change.Event{Kind: change.UserArrived, User: e.Name.Owner()})()
+	}
 	e.Type, e.Server, e.MTime = mboxlist.Without(e.Type, mboxlist.FlagRemote), "", 0
 	if err := o.List.Update(func(tx *mboxlist.Tx) error { return tx.Put(e) }); err != nil {
 		return err
@@ -64,8 +70,12 @@ func (o *Ops) goBack(ctx context.Context, e *mboxlist.Entry) error {
 	if ask.Murder == nil {
 		ask.Murder = o.master
 	}
-	if err := o.unsettle(e); err != nil {
-		return err
+	inboxID := ""
+	if e.Name.IsInbox() {
+		inboxID = o.InboxID(e.Name.Owner())
+		if err := o.unsettle(e); err != nil {
+			return err
+		}
 	}
 	known := e.Server != "" || ask.Murder != nil && ask.Murder.opt.Unified
 	theirs := &mboxlist.Entry{Name: e.Name, Type: e.Type, Server: e.Server, EmptyPartition: true, ACL: e.ACL}
@@ -75,6 +85,10 @@ func (o *Ops) goBack(ctx context.Context, e *mboxlist.Entry) error {
 		}
 		return tx.Put(theirs)
 	})
+	if err == nil && inboxID != "" {
+		// What the user has seen of others' mailboxes here is where it is looked for again.
+		err = o.moveSeen(e.Name.Owner(), inboxID, "")
+	}
 	if err != nil || !known || ask.Murder == nil {
 		return err
 	}
@@ -86,28 +100,20 @@ func (o *Ops) goBack(ctx context.Context, e *mboxlist.Entry) error {
 	return nil
 }
 
-// unsettle removes what came with the INBOX of a user who does not arrive after all. What
-// the user has seen of others' mailboxes that are here goes to where it was: see leaveUser.
-func (o *Ops) unsettle(e *mboxlist.Entry) error {
-	if !e.Name.IsInbox() {
-		return nil
-	}
-	rest, err := o.OfUser(e.Name.Owner())
+// unsettle removes what came with the INBOX of a user who does not arrive after all, unless
+// there are other mailboxes of that user here, which may have limits of their own.
+func (o *Ops) unsettle(inbox *mboxlist.Entry) error {
+	userid := inbox.Name.Owner()
+	rest, err := o.OfUser(userid)
 	if err != nil {
 		return err
 	}
-	for _, r := range rest {
-		if r.Name != e.Name && !r.Is(mboxlist.FlagIntermediate) {
-			return o.unsettleSeen(e) // somebody's mailboxes, with limits of their own
+	for _, e := range rest {
+		if e.Name != inbox.Name && !e.Is(mboxlist.FlagIntermediate) {
+			return nil
 		}
 	}
-	return o.leaveUser(e.Name.Owner(), o.InboxID(e.Name.Owner()))
-}
-
-// unsettleSeen is unsettle of a user who has mailboxes here besides.
-func (o *Ops) unsettleSeen(e *mboxlist.Entry) error {
-	userid := e.Name.Owner()
-	return o.moveSeen(userid, o.InboxID(userid), "")
+	return o.leaveUser(userid, o.InboxID(userid))
 }
 
 // placeTheirs completes a record that goBack left, unless the slave has done so, or removed

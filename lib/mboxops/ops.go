@@ -16,7 +16,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 
 	"gocyrus/lib/acl"
 	"gocyrus/lib/annotate"
@@ -199,25 +198,38 @@ func (o *Ops) tree(n mboxname.Name) ([]*mboxlist.Entry, error) {
 	return all, err
 }
 
-// lock takes the locks of the owners of two names, in order of the userids.
+// lock takes the locks of the owners of two names, in order of the userids. See lockUser.
 func (o *Ops) lock(ctx context.Context, a, b mboxname.Name) (context.Context, func(), error) {
-	if err := o.stays(a, b); err != nil {
+	before, err := o.residents(a, b)
+	if err == nil {
+		err = o.stays(a, b)
+	}
+	if err != nil {
 		return ctx, nil, err
 	}
-	first, second := a.Owner(), b.Owner()
-	if strings.Compare(first, second) > 0 {
-		first, second = second, first
+	held, unlock, err := o.lockBoth(ctx, a.Owner(), b.Owner())
+	if err != nil {
+		return ctx, nil, err
 	}
-	ctx, unlock, err := o.Mailboxes.LockUser(ctx, first)
+	if err := o.stayed(before); err != nil {
+		unlock()
+		return ctx, nil, err
+	}
+	return held, unlock, nil
+}
+
+func (o *Ops) lockBoth(ctx context.Context, a, b string) (context.Context, func(), error) {
+	first, second := min(a, b), max(a, b)
+	held, unlock, err := o.Mailboxes.LockUser(ctx, first)
 	if err != nil || first == second {
-		return ctx, unlock, err
+		return held, unlock, err
 	}
-	ctx, unlock2, err := o.Mailboxes.LockUser(ctx, second)
+	held, unlock2, err := o.Mailboxes.LockUser(held, second)
 	if err != nil {
 		unlock()
 		return ctx, nil, err
 	}
-	return ctx, func() { unlock2(); unlock() }, nil
+	return held, func() { unlock2(); unlock() }, nil
 }
 
 // InboxID is the unique id of a user's INBOX, empty when there is none or it

@@ -28,11 +28,16 @@ func (o *Ops) DeleteReplica(ctx context.Context, n mboxname.Name) error {
 }
 
 // ours is live for a mailbox that has files here, though another server may have it still:
-// see mboxlist.Entry.Incoming.
+// see mboxlist.Entry.Incoming. For who brings mailboxes from another server it is those
+// alone: what has arrived is clients' to change, and a move that was taken up again late,
+// or given up late, must not undo what they did.
 func (o *Ops) ours(n mboxname.Name) (*mboxlist.Entry, error) {
 	e, err := o.live(n)
 	if err == nil && e.Foreign() {
 		return nil, fmt.Errorf("%s is on %s: %w", n, e.Server, ErrNotFound)
+	}
+	if err == nil && o.arriving && !e.Incoming() && !e.Is(mboxlist.FlagIntermediate) {
+		return nil, fmt.Errorf("%s has arrived: %w", n, ErrNotFound)
 	}
 	return e, err
 }

@@ -1,6 +1,7 @@
 package mboxops
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 
@@ -32,5 +33,8 @@ func (o *Ops) Subscribe(ctx context.Context, who *Who, n mboxname.Name, on bool)
 		return err
 	}
 	defer unlock()
+	if e, err := o.present(mboxname.Inbox(who.UserID)); err != nil || o.Murder != nil && e != nil && e.Foreign() {
+		return cmp.Or(err, ErrMoving) // where they are kept another server sees to it
+	}
 	return o.Subs.Set(o.User(who.UserID), n, on)
 }

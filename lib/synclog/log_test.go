@@ -183,6 +183,7 @@ func TestEvents(t *testing.T) {
 		{"seen", change.Event{Kind: change.SeenBy, User: "u", UniqueID: "id1"}, "SEEN u id1\n"},
 		{"subscribed", change.Event{Kind: change.Subscribed, User: "u", Name: "a"}, "SUB u a\n"},
 		{"user removed", change.Event{Kind: change.UserRemoved, User: "u"}, "UNUSER u\n"},
+		{"user arrived", change.Event{Kind: change.UserArrived, User: "u"}, "USER u\n"},
 		{"user renamed", change.Event{Kind: change.UserRenamed, User: "u", UserTo: "v"}, "UNUSER u\nUSER v\n"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {

@@ -56,6 +56,8 @@ func (l *Log) appendLines(lines []Line, e *change.Event) []Line {
 		return append(lines, Sub(e.User, e.Name))
 	case change.UserRemoved:
 		return append(lines, Unuser(e.User))
+	case change.UserArrived:
+		return append(lines, User(e.User))
 	case change.UserRenamed:
 		return append(lines, Unuser(e.User), User(e.UserTo))
 	}
