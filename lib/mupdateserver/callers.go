@@ -18,6 +18,7 @@ type callers struct {
 	stop     context.CancelFunc
 	ended    chan struct{}
 	waiting  []net.Conn // whom a master that is gone did not answer
+	lost     time.Time  // when it went
 }
 
 // open begins to listen, unless it has.
@@ -74,26 +75,63 @@ func (c *callers) answer(k net.Conn) func(ok bool) {
 	}
 }
 
-// briefly is how long callers wait for a connection that is not to be had at once.
+// briefly is the pause before the next attempt up to which callers wait: there will be a
+// connection in a moment.
 const briefly = 2 * time.Second
 
-// hold waits, and sends callers away where that takes long: a user waits for each.
+// patience is how long after a master was lost callers wait for the next one. A user waits
+// for each of them; when no master is there for long, they go on with what they have.
+const patience = 5 * time.Second
+
+// lose says that the master is gone.
+func (c *callers) lose() { c.lost = time.Now() }
+
+// hold waits before the next attempt.
 func (c *callers) hold(ctx context.Context, pause time.Duration) {
-	over := time.After(pause)
-	var calls chan net.Conn
 	if pause > briefly {
-		for _, k := range c.left() {
-			k.Close()
+		c.lost = time.Time{}
+	}
+	c.without(func() {
+		select {
+		case <-time.After(pause):
+		case <-ctx.Done():
 		}
-		calls = c.calls
+	})
+}
+
+// without runs fn, during which there is no master.
+func (c *callers) without(fn func()) {
+	if c.listener == nil {
+		fn()
+		return
+	}
+	back, ended := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(ended)
+		c.sendAway(back)
+	}()
+	fn()
+	close(back)
+	<-ended
+}
+
+// sendAway sends callers away once their patience is over, until there is a master again.
+func (c *callers) sendAway(back <-chan struct{}) {
+	over := time.NewTimer(time.Until(c.lost.Add(patience)))
+	defer over.Stop()
+	select {
+	case <-over.C:
+	case <-back:
+		return
+	}
+	for _, k := range c.left() {
+		k.Close()
 	}
 	for {
 		select {
-		case k := <-calls:
+		case k := <-c.calls:
 			k.Close()
-		case <-over:
-			return
-		case <-ctx.Done():
+		case <-back:
 			return
 		}
 	}

@@ -59,7 +59,7 @@ func TestOwn(t *testing.T) {
 		{"scripts, arriving, reserved by another", entry("fr", other, "id"), said(mupdate.Reserved, other), "fr " + other + " p id x", false},
 		{"arriving, from a third one", entry("er", other, "id"), said(mupdate.Active, "be3"), "er be3 p id y", false},
 		{"arriving, ours", entry("er", other, "id"), said(mupdate.Active, self), unchanged, false},
-		{"arriving, nobody's", entry("er", other, "id"), said(mupdate.Absent, ""), "", false},
+		{"arriving, nobody's", entry("er", other, "id"), said(mupdate.Absent, ""), unchanged, false}, // its files are somebody's to remove
 		{"another's, a third one's", entry("er", other, ""), said(mupdate.Active, "be3"), "er be3 q  y", false},
 		{"another's, nobody's", entry("er", other, ""), said(mupdate.Absent, ""), "", false},
 		{"another's, ours", entry("er", other, ""), said(mupdate.Active, self), "", false},

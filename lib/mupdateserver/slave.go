@@ -90,7 +90,8 @@ func (s *slave) master() string {
 func (s *slave) session(ctx context.Context) (err error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	c, err := mupdate.Connect(ctx, s.opts)
+	var c *mupdate.Client
+	s.callers.without(func() { c, err = mupdate.Connect(ctx, s.opts) })
 	if err != nil {
 		return fmt.Errorf("%w: %w", errNoMaster, err)
 	}
@@ -169,6 +170,7 @@ func (s *slave) follow(ctx context.Context, stream *mupdate.Stream) error {
 	s.once.Do(func() { close(s.synced) })
 	defer func() {
 		s.cur.Store(nil)
+		s.callers.lose()
 		cancel()
 		close(f.gone)
 		f.answer(false)
