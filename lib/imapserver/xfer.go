@@ -28,7 +28,7 @@ func (srv *Server) setMover(cfg *config.Config) error {
 			log.Err("XFER: closing the notes of moves: %v", err)
 		}
 	})
-	if err := srv.mover.Recover(); err != nil {
+	if err := srv.mover.Watch(); err != nil {
 		// The notes stay, and whoever comes next tries again.
 		log.Err("XFER: moves that were interrupted: %v", err)
 	}

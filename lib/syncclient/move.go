@@ -109,3 +109,12 @@ func (c *Client) Discard(ctx context.Context, names []mboxname.Name) error {
 		return nil
 	})
 }
+
+// Ours says whether the other server is one of this program.
+func (c *Client) Ours(ctx context.Context) (ours bool, err error) {
+	err = c.do(ctx, func(_ context.Context, s *session) error {
+		ours = s.c.Ours()
+		return nil
+	})
+	return ours, err
+}

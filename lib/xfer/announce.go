@@ -50,18 +50,21 @@ func (m *Mover) onward(ctx context.Context, j journey, p *pusher, report func(st
 	return nil
 }
 
-// unannounced are those of some mailboxes that the murder has at no other server.
+// unannounced are those of some mailboxes, in the order in which they are announced, that
+// the murder does not have at another server yet. What stands before one that it has was
+// announced too: the other server's clients may have given it another name since, or have
+// removed it.
 func (m *Mover) unannounced(ctx context.Context, all []*mboxlist.Entry) (todo []*mboxlist.Entry, err error) {
-	for _, e := range all {
+	for i, e := range slices.Backward(all) {
 		state, _, err := m.site.Ops.Elsewhere(ctx, e.Name)
 		if err != nil {
 			return nil, err
 		}
-		if state != mupdate.Active {
-			todo = append(todo, e)
+		if state == mupdate.Active {
+			return all[i+1:], nil
 		}
 	}
-	return todo, nil
+	return all, nil
 }
 
 // again sends once more what the other server has lost before it was announced, and has

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 
 	"gocyrus/lib/csync"
 	"gocyrus/lib/mboxname"
@@ -34,8 +35,16 @@ func (v *move) tryDiscard(ctx context.Context) error {
 	}
 	defer unlock()
 	here, stage, err := v.site.Ops.Underway(v.cargo())
-	if err != nil || stage != mboxops.Settled {
+	switch {
+	case err != nil || stage > mboxops.Settled:
 		return err
+	case stage == mboxops.NotHere:
+		// It was removed, or moved to a third server, which may be moving it to that one by
+		// now. A server like ours lets nobody remove what has arrived; of another one nobody
+		// can know.
+		if ours, err := v.client.Ours(held); err != nil || !ours {
+			return err
+		}
 	}
 	ids := map[string]bool{}
 	for _, e := range here {
@@ -63,13 +72,35 @@ func (v *move) there(ctx context.Context) ([]*csync.Mailbox, error) {
 }
 
 // isLeftover says whether a mailbox of the other server is a copy that is of no use: ids
-// are those of the mailboxes that are here.
+// are those of the mailboxes that are here, empty when none is.
 func (v *move) isLeftover(ctx context.Context, r *csync.Mailbox, ids map[string]bool) (bool, error) {
-	if r.Name.IsDeleted() && !ids[r.UniqueID] {
+	if r.Name.IsDeleted() && len(ids) > 0 && !ids[r.UniqueID] {
 		return false, nil
 	}
-	state, _, err := v.site.Ops.Elsewhere(ctx, r.Name)
-	return err == nil && state == mupdate.Absent, err
+	state, location, err := v.site.Ops.Elsewhere(ctx, r.Name)
+	server, _, _ := mupdate.SplitLocation(location)
+	switch {
+	case err != nil:
+		return false, err
+	case state == mupdate.Absent:
+		return true, nil
+	case len(ids) > 0 || strings.EqualFold(server, v.server):
+		return false, nil
+	case state == mupdate.Reserved:
+		return false, fmt.Errorf("%s: %w", r.Name, mboxops.ErrMoving)
+	}
+	return true, nil
+}
+
+// arrived says whether the murder has the mailbox of a cargo at a server.
+func (m *Mover) arrived(ctx context.Context, j journey) (bool, error) {
+	name := j.Mailbox
+	if j.User != "" {
+		name = mboxname.Inbox(j.User)
+	}
+	state, location, err := m.site.Ops.Elsewhere(ctx, name)
+	server, _, _ := mupdate.SplitLocation(location)
+	return state == mupdate.Active && strings.EqualFold(server, j.server), err
 }
 
 // discardAt is discard for who finds a move that died.

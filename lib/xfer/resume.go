@@ -79,6 +79,31 @@ func (m *Mover) Recover() error {
 	})
 }
 
+// Watch is Recover now and again, until Close: a process that lasts may be the only one that
+// is there when another one is killed, and the mailboxes that that one moved take no mail
+// until somebody sees to them. It says what the first attempt says.
+func (m *Mover) Watch() error {
+	if m.site.Murder == nil {
+		return nil
+	}
+	err := m.Recover()
+	m.look.Go(func() {
+		ticker := time.NewTicker(m.opt.Look)
+		defer ticker.Stop()
+		for {
+			select {
+			case <-m.ctx.Done():
+				return
+			case <-ticker.C:
+			}
+			if err := m.Recover(); err != nil {
+				log.Err("XFER: moves that were interrupted: %v", err)
+			}
+		}
+	})
+	return err
+}
+
 // lookEverywhere finds all that is under way.
 func (m *Mover) lookEverywhere(moves map[mboxops.Cargo]journey) error {
 	return m.site.List.Scan("", func(v mboxlist.View) error {
@@ -143,8 +168,14 @@ func (m *Mover) end(ctx context.Context, j journey) error {
 		err = m.site.Ops.Return(held, j.Cargo)
 	}
 	unlock()
+	if err == nil && stage == mboxops.NotHere {
+		var there bool
+		if there, err = m.arrived(ctx, j); there {
+			return nil
+		}
+	}
 	switch {
-	case err != nil || stage == mboxops.NotHere:
+	case err != nil:
 		return err
 	case stage != mboxops.Decided:
 		return m.discardAt(ctx, j)

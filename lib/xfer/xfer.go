@@ -68,7 +68,12 @@ type Options struct {
 	Notes   string        // directory of the notes of moves
 	Retry   time.Duration // mupdate_retry_delay: between two attempts to finish one
 	Timeout time.Duration // sync_timeout: of a wait while nobody else has to
+	Look    time.Duration // between two looks for moves of processes that were killed
 }
+
+// lookInterval is short beside the time in which senders try again to deliver, and long
+// beside what it costs to read a directory.
+const lookInterval = 30 * time.Second
 
 // leastTimeout is that of Cyrus.
 const leastTimeout = 3 * time.Second
@@ -77,7 +82,7 @@ const leastTimeout = 3 * time.Second
 func OptionsFrom(cfg *config.Config) *Options {
 	o := &Options{
 		Users: cfg.Bool("allowusermoves"), Proxy: proxy.OptionsFrom(cfg), Notes: filepath.Join(cfg.Dir(), "inflight.xfer"), Retry: time.Second,
-		Timeout: max(cfg.Duration("sync_timeout"), leastTimeout),
+		Timeout: max(cfg.Duration("sync_timeout"), leastTimeout), Look: lookInterval,
 	}
 	if m := mboxops.MurderOptionsFrom(cfg); m != nil {
 		o.Server, o.Retry = m.Server, m.Retry
@@ -106,6 +111,7 @@ type Mover struct {
 	ctx  context.Context
 	stop context.CancelFunc
 	rest sync.WaitGroup // moves that are being finished
+	look sync.WaitGroup // Watch
 }
 
 // New is a mover of what s has.
@@ -125,6 +131,7 @@ func (m *Mover) Users() bool { return m.opt.Users }
 // process that comes next.
 func (m *Mover) Close() error {
 	m.stop()
+	m.look.Wait()
 	m.rest.Wait()
 	return m.notes.Close()
 }

@@ -162,21 +162,6 @@ func TestNote(t *testing.T) {
 	}
 }
 
-// TestRecoverNothing: notes of what is not here any more, or was never begun, are dropped.
-func TestRecoverNothing(t *testing.T) {
-	m := mover(t, murderLines...)
-	j := journey{mboxops.Cargo{User: "nobody"}, "be2.example.org", ""}
-	note, err := m.notes.Begin(j.note())
-	if err != nil {
-		t.Fatal(err)
-	}
-	m.finish(j, note, 0)
-	m.Wait(t.Context())
-	if err := m.Recover(); err != nil {
-		t.Error(err)
-	}
-}
-
 // peer is an IMAP server that answers from a script: separator of names, and the answer
 // to each MUPDATEPUSH; none ends the connection.
 type peer struct {

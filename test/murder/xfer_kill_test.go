@@ -24,10 +24,10 @@ type interrupted struct {
 	raised   bool                        // modseqs of folders may have been: they were deleted and came back
 }
 
-func interrupt(t *testing.T, to murder.Kind) *interrupted {
+func interrupt(t *testing.T, to murder.Kind, others ...murder.Kind) *interrupted {
 	x := &interrupted{t: t, masters: map[string]*relaytest.Relay{}}
 	x.Murder = murder.New(t, murder.Options{
-		Backends: []murder.Kind{murder.Ours, to}, Frontends: []murder.Kind{murder.Ours}, Tolerate: cyrustest.AfterCrash,
+		Backends: append([]murder.Kind{murder.Ours, to}, others...), Frontends: []murder.Kind{murder.Ours}, Tolerate: cyrustest.AfterCrash,
 		Imapd: map[string][]string{"": {"allowusermoves: yes", "mupdate_retry_delay: 1"}},
 		Through: func(seat, master string) string {
 			x.masters[seat] = relaytest.New(t, master)
