@@ -78,7 +78,7 @@ func FindBelow(s *site.Site, pattern string) ([]*mboxlist.Entry, error) {
 // OfUser are the mailboxes of a user, the deleted ones behind the others.
 func OfUser(s *site.Site, userid string) ([]*mboxlist.Entry, error) {
 	var all []*mboxlist.Entry
-	if err := s.List.ScanUser(userid, collect(&all)); err != nil {
+	if err := s.List.ScanUser(userid, collect(&all, Local)); err != nil {
 		return nil, err
 	}
 	inbox := mboxname.Inbox(userid)

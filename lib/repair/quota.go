@@ -176,7 +176,7 @@ func add(ctx context.Context, s *site.Site, root mboxname.Name) (sum quota.Usage
 		if !ok || is != root {
 			continue
 		}
-		u, err := readUsage(ctx, s, e)
+		u, err := readUsage(mailbox.InFrozen(ctx), s, atHome(e))
 		if errors.Is(err, mailbox.ErrNotFound) && gone(s, e) {
 			continue
 		}
@@ -199,25 +199,42 @@ func gone(s *site.Site, e *mboxlist.Entry) bool {
 // domain's.
 func under(s *site.Site, root mboxname.Name) ([]*mboxlist.Entry, error) {
 	if root.Local() == "" {
-		return Mailboxes(s, root.DB())
+		var all []*mboxlist.Entry
+		err := s.List.Scan(root.DB(), collect(&all, charged))
+		return all, err
 	}
 	var all []*mboxlist.Entry
-	err := s.List.ScanTree(root, collect(&all))
+	err := s.List.ScanTree(root, collect(&all, charged))
 	return all, err
+}
+
+// charged says whether the files of a mailbox are on the account of its quota root: those
+// of one that is on its way from another server, or to one, too, until they are gone.
+func charged(e *mboxlist.Entry) bool {
+	home := atHome(e)
+	return Local(home) && (Local(e) || e.Incoming() || e.Is(mboxlist.FlagMoving))
+}
+
+// atHome is the entry of a mailbox as it is when it is on no way.
+func atHome(e *mboxlist.Entry) *mboxlist.Entry {
+	home := *e
+	home.Type = mboxlist.Without(mboxlist.Without(e.Type, mboxlist.FlagMoving), mboxlist.FlagRemote)
+	home.Server = ""
+	return &home
 }
 
 // Mailboxes are the mailboxes with files here whose name, in the spelling of
 // mailboxes.db, begins with prefix.
 func Mailboxes(s *site.Site, prefix string) ([]*mboxlist.Entry, error) {
 	var all []*mboxlist.Entry
-	err := s.List.Scan(prefix, collect(&all))
+	err := s.List.Scan(prefix, collect(&all, Local))
 	return all, err
 }
 
-func collect(all *[]*mboxlist.Entry) func(mboxlist.View) error {
+func collect(all *[]*mboxlist.Entry, which func(*mboxlist.Entry) bool) func(mboxlist.View) error {
 	return func(v mboxlist.View) error {
 		e, err := v.Entry()
-		if err == nil && Local(e) {
+		if err == nil && which(e) {
 			*all = append(*all, e)
 		}
 		return err

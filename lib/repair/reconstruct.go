@@ -57,9 +57,12 @@ func reconstruct(ctx context.Context, s *site.Site, e *mboxlist.Entry, o Options
 		return nil, err
 	}
 	defer unlock()
-	// As it is now that nobody changes it.
+	// As it is now that nobody changes it: it may have gone to another server meanwhile.
 	if e, err = s.List.Lookup(e.Name); err != nil {
 		return nil, err
+	}
+	if !Local(e) {
+		return nil, fmt.Errorf("%s: %w", e.Name, ErrNotLocal)
 	}
 	if !o.DryRun {
 		if err := upgrade(ctx, s, e); err != nil {
