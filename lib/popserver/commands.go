@@ -94,8 +94,10 @@ func (s *session) capa(string) error {
 
 // quit ends the session. Only now are messages removed.
 func (s *session) quit(string) error {
-	if s.drop != nil {
-		s.commit()
+	if s.drop != nil && !s.commit() {
+		// RFC 1939 section 6: the client is not to take for removed what will be there again.
+		s.reply("-ERR [SYS/TEMP] some deleted messages not removed")
+		return errBye
 	}
 	s.reply("+OK")
 	return errBye

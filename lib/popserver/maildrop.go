@@ -236,8 +236,11 @@ func (s *session) appendUIDL(b []byte, m *entry) []byte {
 }
 
 // commit does what a session has to leave behind: messages it deleted go,
-// messages it read are \Seen (popuseimapflags), and the login is written down.
-func (s *session) commit() {
+// messages it read are \Seen (popuseimapflags), and the login is written down. It says
+// whether all messages went that are to go: the mailbox may be on another server by now.
+//
+// QUIRK: Cyrus tells nobody that they did not.
+func (s *session) commit() bool {
 	d := s.drop
 	expunged := 0
 	err := d.box.Update(s.ctx, func(tx *mailbox.Tx) error {
@@ -267,11 +270,12 @@ func (s *session) commit() {
 	})
 	if err != nil {
 		log.Err("IOERROR: maildrop %s: %v", d.entry.Name, err)
-		return
+		return !slices.ContainsFunc(d.messages, func(m entry) bool { return m.marks&deleted != 0 })
 	}
 	if expunged > 0 {
 		log.Notice("Expunged %d messages from %s", expunged, d.entry.Name)
 	}
+	return true
 }
 
 // setLastLogin writes the login down. With poppollpadding a user may come

@@ -144,6 +144,29 @@ func TestQuit(t *testing.T) {
 	})
 }
 
+// TestQuitMoved: a client whose mailbox has gone to another server under its session hears
+// that what it has deleted is still there; who deleted nothing has lost nothing.
+func TestQuitMoved(t *testing.T) {
+	for deletes, want := range map[bool]string{true: "-ERR [SYS/TEMP] some deleted messages not removed", false: "+OK"} {
+		srv := testServer(t, "allowplaintext: yes\n")
+		c := login(t, dialer(t, srv), "alice")
+		if deletes {
+			c.ok("DELE 2")
+		}
+		e, err := srv.site.List.Lookup("user.alice")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := srv.site.Mailboxes.Freeze(t.Context(), e); err != nil {
+			t.Fatal(err)
+		}
+		fmt.Fprint(c, "QUIT\r\n")
+		if got := c.line(); got != want {
+			t.Errorf("deletes %v: %s, want %s", deletes, got, want)
+		}
+	}
+}
+
 // pop3showafter hides what came before.
 func TestShowAfter(t *testing.T) {
 	srv := testServer(t, "allowplaintext: yes\n")
