@@ -126,7 +126,8 @@ type Envelope struct {
 func (d *Deliverer) Resolve(ctx context.Context, addr string, e Envelope) (*Recipient, error) {
 	rc := &Recipient{Address: d.address(addr), IgnoreQuota: e.IgnoreQuota}
 	err := d.verify(ctx, rc, e)
-	if err != nil && d.opts.CatchAll != "" {
+	// Mail of a user who is moving is that user's, a moment later. Cyrus gives it away.
+	if err != nil && d.opts.CatchAll != "" && !errors.Is(err, ErrMoving) && !errors.Is(err, ErrRemote) {
 		rc.Address = Address{User: d.opts.CatchAll}
 		err = d.verify(ctx, rc, e)
 	}

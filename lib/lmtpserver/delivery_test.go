@@ -15,6 +15,7 @@ import (
 	"gocyrus/lib/annotate"
 	"gocyrus/lib/indexfile"
 	"gocyrus/lib/mailbox"
+	"gocyrus/lib/mboxlist"
 	"gocyrus/lib/mboxname"
 	"gocyrus/lib/mboxops"
 	"gocyrus/lib/transcript"
@@ -153,6 +154,32 @@ func TestFolders(t *testing.T) {
 				t.Errorf("%s: not in %s", tc.rcpt, tc.want)
 			}
 		})
+	}
+}
+
+// TestCatchAllMoving: mail of a user who is on the way to another server, or lives there, is
+// not given to lmtp_catchall_mailbox.
+func TestCatchAllMoving(t *testing.T) {
+	for _, typ := range []string{"em", "emr", "er"} {
+		srv := testServer(t, "lmtp_catchall_mailbox: alice\n")
+		err := srv.site.List.Update(func(tx *mboxlist.Tx) error {
+			e, err := tx.Lookup("user.bob")
+			if err != nil {
+				return err
+			}
+			e.Type, e.Server = typ, "be2.example.org"
+			return tx.Put(e)
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		c := newClient(t, dialer(t, srv, "unix"))
+		c.ok("LHLO test")
+		c.ok("MAIL FROM:<a@example.org>")
+		fmt.Fprint(c, "RCPT TO:<bob>\r\n")
+		if got := c.expect(""); !strings.HasPrefix(got, "451 4.") {
+			t.Errorf("%s: %s", typ, got)
+		}
 	}
 }
 
