@@ -10,6 +10,7 @@ import (
 	"gocyrus/lib/mailbox"
 	"gocyrus/lib/mboxlist"
 	"gocyrus/lib/mboxname"
+	"gocyrus/lib/seen"
 )
 
 // enter opens the mailbox that a client names, for one who has the rights that
@@ -39,9 +40,21 @@ var errType = imapwire.No("Invalid mailbox type")
 func (s *session) whoAt(at *place) index.Who {
 	who := index.Who{User: s.user, Owner: s.owns(at.name), Rights: at.rights}
 	if !who.Owner && s.srv.seen != nil {
-		who.Seen = s.srv.seen.For(s.user, s.inboxID())
+		who.Seen = seenOf{s}
 	}
 	return who
+}
+
+// seenOf is what the user has seen of others' mailboxes. Where it is kept goes by the INBOX,
+// which may move to another server, or come from one, while a mailbox is selected.
+type seenOf struct{ s *session }
+
+func (o seenOf) Get(uniqueID string) (seen.Record, error) {
+	return o.s.srv.seen.For(o.s.user, o.s.inboxID()).Get(uniqueID)
+}
+
+func (o seenOf) Put(uniqueID string, r seen.Record) error {
+	return o.s.srv.seen.For(o.s.user, o.s.inboxID()).Put(uniqueID, r)
 }
 
 // target opens the mailbox that messages are to go to. done closes it.
