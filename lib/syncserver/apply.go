@@ -78,12 +78,9 @@ func (a *application) run(ctx context.Context) error {
 	if a.entry, err = st.List.Lookup(a.m.Name); err != nil && !errors.Is(err, mboxlist.ErrNotFound) {
 		return err
 	}
-	if a.settled() {
-		// Nothing but the mailbox itself changes.
-		if err := a.update(ctx); err != nil {
-			return err
-		}
-		return a.failed
+	// What arrives may be announced, and clients' then, by somebody who holds the lock.
+	if a.settled() && !a.s.ops(ctx).TakesIn() {
+		return a.updateOnly(ctx)
 	}
 	ctx, unlock, err := st.Mailboxes.LockUser(ctx, a.m.Name.Owner())
 	if err != nil {
@@ -92,6 +89,9 @@ func (a *application) run(ctx context.Context) error {
 	defer unlock()
 	if err := a.place(ctx); err != nil {
 		return err
+	}
+	if a.settled() {
+		return a.updateOnly(ctx)
 	}
 	// Killed between the two, the header would keep rights that nobody has.
 	done, err := st.Mailboxes.Begin(a.entry)
@@ -106,6 +106,20 @@ func (a *application) run(ctx context.Context) error {
 		return err
 	}
 	done()
+	return a.failed
+}
+
+// arrived says whether a mover brings what is clients' by now: it was killed, and this was
+// under way since, or it is somebody else's mailbox that has the name.
+func (a *application) arrived(ctx context.Context) bool {
+	return a.entry != nil && a.s.ops(ctx).TakesIn() && isLive(a.entry) && !a.entry.Incoming()
+}
+
+// updateOnly is the whole when nothing but the mailbox itself changes.
+func (a *application) updateOnly(ctx context.Context) error {
+	if err := a.update(ctx); err != nil {
+		return err
+	}
 	return a.failed
 }
 
@@ -139,6 +153,8 @@ func (a *application) place(ctx context.Context) (err error) {
 		return err
 	}
 	switch {
+	case a.arrived(ctx):
+		return fmt.Errorf("%w: %s has arrived", csync.ErrMoved, a.m.Name)
 	case a.entry == nil || a.entry.Deleted() || a.entry.Is(mboxlist.FlagIntermediate) || a.entry.Is(mboxlist.FlagReserved):
 		return a.create(ctx)
 	case a.entry.Is(mboxlist.FlagRemote) && !a.entry.Incoming() && a.s.ops(ctx).TakesIn():

@@ -136,8 +136,8 @@ func TestRecoverNothing(t *testing.T) {
 			j := journey{mboxops.Cargo{User: "nobody"}, "be2.example.org", ""}
 			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 			defer cancel()
-			if err := m.end(ctx, j); (err == nil) != tc.over {
-				t.Errorf("%v", err)
+			if onward, err := m.end(ctx, j); onward != tc.over || (err == nil) != tc.over {
+				t.Errorf("onward %v, %v", onward, err)
 			}
 			if !tc.over {
 				return

@@ -124,21 +124,31 @@ func (m *Mover) lookEverywhere(moves map[mboxops.Cargo]journey) error {
 
 // finish ends a move in the background, after a wait, however often it takes. What is
 // decided is tried each time as soon; where only a copy is to be removed, the waits grow.
+// It is looked for once more a while after it was removed: what a killed mover had sent may
+// be carried out by the other server behind that.
 func (m *Mover) finish(j journey, note *inflight.Note, wait time.Duration) {
 	m.rest.Go(func() {
 		timer := time.NewTimer(wait)
 		defer timer.Stop()
-		next := m.opt.Retry
+		next, looked := m.opt.Retry, time.Time{}
 		for {
 			select {
 			case <-m.ctx.Done():
 				return // the note is left to whoever comes next
 			case <-timer.C:
 			}
-			err := m.end(m.ctx, j)
-			if err == nil {
+			onward, err := m.end(m.ctx, j)
+			switch {
+			case err != nil:
+			case onward, !looked.IsZero() && time.Since(looked) >= m.opt.Late:
 				note.End()
 				return
+			default:
+				if looked.IsZero() {
+					looked = time.Now()
+				}
+				timer.Reset(m.opt.Late - time.Since(looked))
+				continue
 			}
 			log.Err("XFER: the move of %s to %s stays to be finished: %v", j.Cargo, j.server, err)
 			timer.Reset(next)
@@ -152,16 +162,17 @@ func (m *Mover) finish(j journey, note *inflight.Note, wait time.Duration) {
 // longestWait is between two attempts to remove a copy.
 const longestWait = time.Hour
 
-// end takes one attempt to end a move that nobody is at any more.
-func (m *Mover) end(ctx context.Context, j journey) error {
+// end takes one attempt to end a move that nobody is at any more. onward says that the
+// mailboxes are at the other server.
+func (m *Mover) end(ctx context.Context, j journey) (onward bool, err error) {
 	release, err := m.alone(j.Cargo)
 	if err != nil {
-		return err
+		return false, err
 	}
 	defer release()
 	held, unlock, err := m.site.Mailboxes.LockUser(ctx, j.Owner())
 	if err != nil {
-		return err
+		return false, err
 	}
 	_, stage, err := m.site.Ops.Underway(j.Cargo)
 	if err == nil && stage == mboxops.UnderWay {
@@ -169,19 +180,18 @@ func (m *Mover) end(ctx context.Context, j journey) error {
 	}
 	unlock()
 	if err == nil && stage == mboxops.NotHere {
-		var there bool
-		if there, err = m.arrived(ctx, j); there {
-			return nil
+		if onward, err = m.arrived(ctx, j); onward {
+			return true, nil
 		}
 	}
 	switch {
 	case err != nil:
-		return err
+		return false, err
 	case stage != mboxops.Decided:
-		return m.discardAt(ctx, j)
+		return false, m.discardAt(ctx, j)
 	}
 	// Nobody else changes it: so the shared mailboxes, which have one lock, need not
 	// wait for the other server.
 	log.Notice("XFER: finishing the move of %s", j.Cargo)
-	return m.onward(ctx, j, nil, func(string) {})
+	return true, m.onward(ctx, j, nil, func(string) {})
 }

@@ -69,11 +69,16 @@ type Options struct {
 	Retry   time.Duration // mupdate_retry_delay: between two attempts to finish one
 	Timeout time.Duration // sync_timeout: of a wait while nobody else has to
 	Look    time.Duration // between two looks for moves of processes that were killed
+	Late    time.Duration // after which nothing that a killed process sent is still carried out
 }
 
 // lookInterval is short beside the time in which senders try again to deliver, and long
 // beside what it costs to read a directory.
 const lookInterval = 30 * time.Second
+
+// lateWait is long beside the time that a server takes for what it has received of a
+// connection that is gone.
+const lateWait = 10 * time.Second
 
 // leastTimeout is that of Cyrus.
 const leastTimeout = 3 * time.Second
@@ -82,7 +87,7 @@ const leastTimeout = 3 * time.Second
 func OptionsFrom(cfg *config.Config) *Options {
 	o := &Options{
 		Users: cfg.Bool("allowusermoves"), Proxy: proxy.OptionsFrom(cfg), Notes: filepath.Join(cfg.Dir(), "inflight.xfer"), Retry: time.Second,
-		Timeout: max(cfg.Duration("sync_timeout"), leastTimeout), Look: lookInterval,
+		Timeout: max(cfg.Duration("sync_timeout"), leastTimeout), Look: lookInterval, Late: lateWait,
 	}
 	if m := mboxops.MurderOptionsFrom(cfg); m != nil {
 		o.Server, o.Retry = m.Server, m.Retry

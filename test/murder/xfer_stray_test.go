@@ -2,12 +2,15 @@ package murder
 
 import (
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
 
+	"gocyrus/lib/csync"
 	"gocyrus/lib/cyrustest"
 	"gocyrus/test/internal/murder"
+	"gocyrus/test/internal/rig"
 )
 
 // TestMoveOfRemoved: a user who is removed while the mailboxes are copied leaves nothing at
@@ -87,6 +90,48 @@ func TestMoveRemembered(t *testing.T) {
 	same(t, state, stateOf(t, x.to, "alice"))
 	x.Frontends[0].Session("alice").Must("SELECT INBOX.Other")
 }
+
+// TestLateCopy: what a killed mover had sent and the other server did only when the rest of
+// the copy was removed is removed, too; and what is late for a user who has arrived is refused.
+func TestLateCopy(t *testing.T) {
+	x := interrupt(t, murder.Ours)
+	x.some("alice")
+	answer := x.move("alice")
+	x.copied("alice")
+	x.from.KillService("imapd")
+	x.flow()
+	<-answer
+	x.nothingAt(x.to, "alice")
+	late := &csync.Mailbox{
+		UniqueID: "9a2cbf3e-5b0e-4a7c-8a3b-0d2f5a7b1c9e", Name: "user.alice.Late", HighestModSeq: 7, SyncCRCAnnot: 12345678,
+		UIDValidity: 1700000000, Partition: "default", ACL: "alice\tlrswipkxtecdan\t", Options: "P", HasRecords: true,
+	}
+	send := func(m *csync.Mailbox) *rig.Reply {
+		return x.to.Session(murder.XferAdm).Ask("SYNCAPPLY LOCAL_MAILBOX %s", m.Append(nil, csync.FromClient))
+	}
+	if r := send(late); !r.OK() {
+		t.Fatalf("%s %s", r.Status, r.Text)
+	}
+	if got := liveLines(stateOf(t, x.to, "alice")); len(got) == 0 {
+		t.Fatal("nothing came")
+	}
+	x.nothingAt(x.to, "alice")
+
+	x.from.Session(cyrustest.Admin).Must(fmt.Sprintf("XFER user.alice %s", x.to.IP))
+	before := stateOf(t, x.to, "alice")
+	status := x.to.Session("alice").Ask("STATUS INBOX.Work (MAILBOXID)")
+	id := mailboxID.FindStringSubmatch(status.Untagged[0].Text)
+	if id == nil {
+		t.Fatalf("%+v", status)
+	}
+	late.UniqueID, late.Name, late.ACL = id[1], "user.alice.Work", "alice\tlr\t"
+	if r := send(late); r.OK() {
+		t.Error("a copy was brought of what is there")
+	}
+	same(t, before, stateOf(t, x.to, "alice"))
+}
+
+var mailboxID = regexp.MustCompile(`MAILBOXID \((.+?)\)`)
 
 // copied waits until the copy of a user's last mailbox is at the other server, and stops the
 // move there.
