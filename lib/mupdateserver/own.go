@@ -17,7 +17,9 @@ import (
 // the record here, nil for none.
 //
 // What another server has under the name of a mailbox that is here is kept in mind: when
-// the one here is gone, it is put in its place (release). The caller holds mu.
+// the one here is gone, it is put in its place (release). So is that nobody has what is on
+// its way here or from here: whoever ends the move leaves a record that says where it was to
+// be, and does not know. The caller holds mu.
 func (t *table) own(old *mboxlist.Entry, now *mupdate.Entry, r *request) bool {
 	if r.op != follow || t.self == "" {
 		return false
@@ -31,8 +33,14 @@ func (t *table) own(old *mboxlist.Entry, now *mupdate.Entry, r *request) bool {
 	case old.Incoming():
 		// About to be announced, or gone from where it was: whoever brings it removes it, or
 		// gives it another name. Without the record nobody would find its files.
+		if now.State == mupdate.Absent {
+			t.withhold(now)
+		}
 		return !other
 	case old.Is(mboxlist.FlagMoving):
+		if now.State == mupdate.Absent {
+			t.withhold(now)
+		}
 	case old.Is(mboxlist.FlagRemote):
 		if !other {
 			// Where it was it is no more, and here it is not: nobody can have it.
@@ -47,12 +55,17 @@ func (t *table) own(old *mboxlist.Entry, now *mupdate.Entry, r *request) bool {
 		log.Err("local mailbox %s wrong in mailbox list: it is on %s there", now.Name, now.Location)
 	}
 	if other {
-		if t.withheld == nil {
-			t.withheld = map[mboxname.Name]mupdate.Entry{}
-		}
-		t.withheld[now.Name] = *now
+		t.withhold(now)
 	}
 	return true
+}
+
+// withhold keeps in mind what the master says.
+func (t *table) withhold(now *mupdate.Entry) {
+	if t.withheld == nil {
+		t.withheld = map[mboxname.Name]mupdate.Entry{}
+	}
+	t.withheld[now.Name] = *now
 }
 
 // arriving is the record of a mailbox that is arriving here, with what the master now says

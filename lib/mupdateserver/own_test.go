@@ -52,14 +52,15 @@ func TestOwn(t *testing.T) {
 		{"moving, ours to be", entry("em", other, "id"), said(mupdate.Reserved, self), unchanged, false},
 		{"moving, another's", entry("em", other, "id"), said(mupdate.Active, other), unchanged, kept},
 		{"moved, another's", entry("emr", other, "id"), said(mupdate.Active, other), unchanged, kept},
-		{"moved, nobody's", entry("emr", other, "id"), said(mupdate.Absent, ""), unchanged, false},
+		{"moving, nobody's", entry("em", other, "id"), said(mupdate.Absent, ""), unchanged, kept},
+		{"moved, nobody's", entry("emr", other, "id"), said(mupdate.Absent, ""), unchanged, kept},
 		{"arriving, another's", entry("er", other, "id"), said(mupdate.Active, other), "er " + other + " p id y", false},
 		{"arriving, reserved by another", entry("er", other, "id"), said(mupdate.Reserved, other), "er " + other + " p id x", false},
 		{"scripts, arriving", entry("fr", other, "id"), said(mupdate.Active, other), "fr " + other + " p id y", false},
 		{"scripts, arriving, reserved by another", entry("fr", other, "id"), said(mupdate.Reserved, other), "fr " + other + " p id x", false},
 		{"arriving, from a third one", entry("er", other, "id"), said(mupdate.Active, "be3"), "er be3 p id y", false},
 		{"arriving, ours", entry("er", other, "id"), said(mupdate.Active, self), unchanged, false},
-		{"arriving, nobody's", entry("er", other, "id"), said(mupdate.Absent, ""), unchanged, false}, // its files are somebody's to remove
+		{"arriving, nobody's", entry("er", other, "id"), said(mupdate.Absent, ""), unchanged, kept}, // its files are somebody's to remove
 		{"another's, a third one's", entry("er", other, ""), said(mupdate.Active, "be3"), "er be3 q  y", false},
 		{"another's, nobody's", entry("er", other, ""), said(mupdate.Absent, ""), "", false},
 		{"another's, ours", entry("er", other, ""), said(mupdate.Active, self), "", false},
@@ -101,6 +102,20 @@ func TestOwn(t *testing.T) {
 				t.Errorf("released too early: %q", got)
 			}
 			if !tc.kept {
+				return
+			}
+			if tc.says.State == mupdate.Absent {
+				// The move ends, and leaves where the mailbox was to be, or had been.
+				left := &mboxlist.Entry{Name: "user.x", Type: "er", Server: other, EmptyPartition: true, ACL: "x\tlr\t"}
+				if err := srv.list.Update(func(tx *mboxlist.Tx) error { return tx.Put(left) }); err != nil {
+					t.Fatal(err)
+				}
+				if err := c.release(); err != nil {
+					t.Fatal(err)
+				}
+				if got := look(); got != "" || len(srv.table.kept()) > 0 {
+					t.Errorf("left: %q", got)
+				}
 				return
 			}
 			// The one that was here goes.
