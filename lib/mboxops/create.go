@@ -101,6 +101,9 @@ func (o *Ops) mayCreate(who *Who, n mboxname.Name) (parent *mboxlist.Entry, err 
 		return nil, ErrPermission
 	case parent == nil:
 		return nil, nil
+	case !o.arriving && parent.Incoming():
+		// The parent is another server's still, and so is what is made below it.
+		return nil, fmt.Errorf("%s: %w", parent.Name, ErrMoving)
 	case !all && who.Rights(parent.Name, parent.ACL)&acl.Create == 0:
 		return nil, ErrPermission
 	}

@@ -93,6 +93,9 @@ func TestArrive(t *testing.T) {
 	if got := lookup(t, s, "user.alice").Server; got != "be2.example.org" {
 		t.Errorf("the server is %q", got)
 	}
+	if _, err := s.Ops.Create(ctx, user("alice"), "user.alice.a.below", mboxops.CreateParams{}); !errors.Is(err, mboxops.ErrMoving) {
+		t.Errorf("a mailbox was made below one that arrives: %v", err)
+	}
 	if len(m.content()) != 0 {
 		t.Errorf("the master was told: %v", m.content())
 	}
