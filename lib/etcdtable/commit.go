@@ -63,8 +63,9 @@ var (
 
 // Commit makes changes, of at most MaxChanges different names, in one
 // transaction. Without an error it is in etcd for good and each change has its
-// result. With ErrAway it is not known to be, and cannot be any more once another
-// Commit of a master of this name has succeeded.
+// result. With ErrAway it is not known to be, and cannot be any more once any other
+// Commit has succeeded, of whatever master: what a network holds back, or a member that
+// stands still, and somebody has done elsewhere meanwhile, is too late.
 func (t *Table) Commit(ctx context.Context, changes []Change) ([]Result, error) {
 	var all []Result
 	for len(changes) > 0 {
@@ -106,10 +107,11 @@ func (t *Table) commit(ctx context.Context, changes []Change) ([]Result, error) 
 // attempt sends a transaction. Where it has been there before, what it did then
 // is found.
 func (t *Table) attempt(ctx context.Context, client *clientv3.Client, mine string, ops []clientv3.Op, changes []Change) ([]Result, error) {
+	before := t.known()
 	r, err := client.Txn(ctx).
-		If(clientv3.Compare(clientv3.Value(t.keys.format), "=", formatNow+t.id), t.last()).
+		If(clientv3.Compare(clientv3.Value(t.keys.format), "=", formatNow+t.id), t.last(), t.next(before)).
 		Then(ops...).
-		Else(clientv3.OpGet(t.keys.format), clientv3.OpGet(t.keys.master)).
+		Else(clientv3.OpGet(t.keys.format), clientv3.OpGet(t.keys.master), clientv3.OpGet(t.keys.head)).
 		Commit()
 	switch {
 	case errors.Is(err, rpctypes.ErrTooManyOps), errors.Is(err, rpctypes.ErrRequestTooLarge):
@@ -118,6 +120,7 @@ func (t *Table) attempt(ctx context.Context, client *clientv3.Client, mine strin
 		return nil, err
 	case r.Succeeded:
 		t.fence = mine
+		t.changed(before + 1)
 		return t.results(changes, r.Responses[2:]), nil
 	}
 	format, fence := r.Responses[0].GetResponseRange().Kvs, r.Responses[1].GetResponseRange().Kvs
@@ -128,6 +131,10 @@ func (t *Table) attempt(ctx context.Context, client *clientv3.Client, mine strin
 		// t.fence stays: as long as the outcomes are not known, it must not be what
 		// the next attempt compares with.
 		return t.outcomes(ctx, client, changes, fence[0].ModRevision)
+	}
+	t.forget()
+	for _, kv := range r.Responses[2].GetResponseRange().Kvs {
+		t.changed(kv.Version)
 	}
 	t.fence = ""
 	if len(fence) > 0 {
@@ -143,6 +150,32 @@ func (t *Table) last() clientv3.Cmp {
 		return clientv3.Compare(clientv3.CreateRevision(t.keys.master), "=", 0)
 	}
 	return clientv3.Compare(clientv3.Value(t.keys.master), "=", t.fence)
+}
+
+// next is the condition that there have been so many transactions, of all masters.
+func (t *Table) next(before int64) clientv3.Cmp {
+	return clientv3.Compare(clientv3.Version(t.keys.head), "=", before)
+}
+
+// changed notes that there have been so many transactions, or more.
+func (t *Table) changed(version int64) {
+	t.count.Lock()
+	defer t.count.Unlock()
+	t.version = max(t.version, version)
+}
+
+// forget has the number be what is noted next.
+func (t *Table) forget() {
+	t.count.Lock()
+	defer t.count.Unlock()
+	t.version = 0
+}
+
+// known is the most that was noted.
+func (t *Table) known() int64 {
+	t.count.Lock()
+	defer t.count.Unlock()
+	return t.version
 }
 
 // op is the operation of a change: one with conditions where it has some, so that

@@ -15,9 +15,11 @@
 //	MAILBOX be1.example.org!default<TAB>alice<TAB>lrswipkxtecdan<TAB>
 //	RESERVE be1.example.org!default
 //
-// A transaction compares format and master/NAME, and sets the latter and head.
-// So a table that was taken away or founded anew is not written to, and a
-// transaction that was sent twice, for its answer was lost, happens once.
+// A transaction compares format, master/NAME and the version of head, and sets the last
+// two. So a table that was taken away or founded anew is not written to, a transaction
+// that was sent twice, for its answer was lost, happens once, and one that comes after
+// another, of which its master did not know, does not happen: it is sent anew, if
+// whoever wanted it still waits.
 //
 // The package knows no mailbox list on disk and no session.
 package etcdtable
@@ -61,6 +63,9 @@ type Table struct {
 	process string
 	seq     uint64
 	fence   string // the last value of ours that was seen
+
+	count   sync.Mutex
+	version int64 // of head, which counts transactions, as far as is known
 
 	id     string // which table, once it was joined
 	limits limits
@@ -144,6 +149,7 @@ func (t *Table) position(ctx context.Context) (Position, error) {
 			err = ErrNoTable
 		}
 		if len(head) > 0 {
+			t.changed(head[0].Version)
 			p.Revision = head[0].ModRevision
 		}
 		return err

@@ -146,3 +146,37 @@ func TestPassword(t *testing.T) {
 		}
 	}
 }
+
+// TestLate: a master is cut off etcd and gives up what it was told; who told it does it at
+// another one, and undoes it there. What the network has kept, and brings later, does not
+// happen any more.
+func TestLate(t *testing.T) {
+	c := etcdtest.Start(t, 1)
+	o := options(c, "mup1")
+	relay := relaytest.New(t, strings.TrimPrefix(c.Members[0].URL, "http://"))
+	o.Servers, o.Timeout = []string{"http://" + relay.Addr()}, time.Second
+	cut := join(t, o)
+	other := join(t, options(c, "mup2"))
+	commit := func(table *Table, op Op, name mboxname.Name) {
+		t.Helper()
+		if _, err := table.Commit(t.Context(), []Change{{op, mupdate.Entry{Name: name, Location: here}}}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for i := range 6 {
+		commit(cut, Activate, "user.before")
+		name := mboxname.Name(fmt.Sprintf("user.n%d", i))
+		relay.Hold(true)
+		if _, err := cut.Commit(t.Context(), []Change{{Activate, mupdate.Entry{Name: name, Location: here, ACL: "a\tl\t"}}}); !errors.Is(err, ErrAway) {
+			t.Fatal(err)
+		}
+		commit(other, Activate, name)
+		commit(other, Delete, name)
+		relay.Hold(false)
+		// Behind what was kept, on the same connection.
+		commit(cut, Activate, "user.after")
+		if has := content(t, other); len(has) != 2 {
+			t.Errorf("there is %v", has)
+		}
+	}
+}

@@ -125,6 +125,9 @@ func (t *Table) batch(events []*clientv3.Event) (Batch, error) {
 		switch {
 		case key == t.keys.format && (ev.Type == clientv3.EventTypeDelete || string(ev.Kv.Value) != formatNow+t.joined()):
 			return b, fmt.Errorf("%w: it was taken away at revision %d", ErrNoTable, ev.Kv.ModRevision)
+		case key == t.keys.head && ev.Type != clientv3.EventTypeDelete:
+			t.changed(ev.Kv.Version)
+			continue
 		case key >= t.keys.boxEnd():
 			continue
 		}
