@@ -79,9 +79,9 @@ func (c *callers) answer(k net.Conn) func(ok bool) {
 // connection in a moment.
 const briefly = 2 * time.Second
 
-// patience is how long after a master was lost callers wait for the next one. A user waits
+// callersWait is how long after a master was lost callers wait for the next one. A user waits
 // for each of them; when no master is there for long, they go on with what they have.
-const patience = 5 * time.Second
+const callersWait = 5 * time.Second
 
 // lose says that the master is gone.
 func (c *callers) lose() { c.lost = time.Now() }
@@ -115,9 +115,9 @@ func (c *callers) without(fn func()) {
 	<-ended
 }
 
-// sendAway sends callers away once their patience is over, until there is a master again.
+// sendAway sends callers away once they have waited long enough, until there is a master again.
 func (c *callers) sendAway(back <-chan struct{}) {
-	over := time.NewTimer(time.Until(c.lost.Add(patience)))
+	over := time.NewTimer(time.Until(c.lost.Add(callersWait)))
 	defer over.Stop()
 	select {
 	case <-over.C:

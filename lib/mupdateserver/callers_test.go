@@ -53,6 +53,7 @@ func TestCallers(t *testing.T) {
 		}
 	}
 	k := lost(c)
+	c.lose()
 	c.hold(t.Context(), time.Millisecond)
 	for _, w := range c.left() {
 		c.answer(w)(true)
@@ -65,6 +66,24 @@ func TestCallers(t *testing.T) {
 	c.hold(t.Context(), briefly+time.Millisecond)
 	if got := heard(k) + heard(later); got != "" {
 		t.Errorf("none is there for long: %q", got)
+	}
+	// Where none has been there for long, each attempt may be short.
+	k = lost(c)
+	c.lost = time.Now().Add(-callersWait)
+	later = call()
+	c.without(func() {
+		if got := heard(k) + heard(later); got != "" {
+			t.Errorf("none has been there for long: %q", got)
+		}
+	})
+	k = lost(c)
+	c.lose()
+	c.hold(t.Context(), time.Millisecond)
+	for _, w := range c.left() {
+		c.answer(w)(true)
+	}
+	if got := heard(k); got != "ok" {
+		t.Errorf("the next master is there soon: %q", got)
 	}
 	k = lost(c)
 	c.close()

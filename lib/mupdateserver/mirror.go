@@ -19,11 +19,12 @@ type mirror struct {
 	store *etcdtable.Table
 	file  string // where the position is kept
 
-	ready chan struct{} // closed when the mirror is right for the first time
-	done  chan struct{} // closed when run has ended
-	fatal error         // why it ended before that
-	renew chan struct{} // a watch that may hang is to begin anew
-	stray chan struct{} // somebody else has changed the list
+	ready  chan struct{} // closed when the mirror is right for the first time
+	failed chan struct{} // closed when etcd was out of reach before that
+	done   chan struct{} // closed when run has ended
+	fatal  error         // why it ended before any of that
+	renew  chan struct{} // a watch that may hang is to begin anew
+	stray  chan struct{} // somebody else has changed the list
 
 	joined bool // the table has been found
 	whole  bool // the list is what the table was at pos; else all is to be read
@@ -38,7 +39,7 @@ type mirror struct {
 func newMirror(store *etcdtable.Table, t *table, list *mboxlist.List, o Options) *mirror {
 	m := &mirror{
 		copier: copier{t, list}, store: store, file: o.PositionFile,
-		ready: make(chan struct{}), done: make(chan struct{}),
+		ready: make(chan struct{}), failed: make(chan struct{}), done: make(chan struct{}),
 		renew: make(chan struct{}, 1), stray: make(chan struct{}, 1), reached: make(chan struct{}),
 	}
 	t.strayed = func() { nudge(m.stray) }
@@ -64,20 +65,25 @@ var (
 // failPause is how long to wait for an etcd that is not there.
 const failPause = time.Second
 
-// run follows the table until ctx ends, or until it turns out at the first time
-// that a human must decide.
+// run follows the table until ctx ends, or until the first answer of etcd is that a
+// human must decide.
 func (m *mirror) run(ctx context.Context) {
 	defer close(m.done)
 	defer m.save()
+	failed := false
 	for {
 		start := time.Now()
 		err := m.session(ctx)
 		if ctx.Err() != nil {
 			return
 		}
-		if m.floor() == 0 && needsHuman(err) {
-			m.fatal = err
-			return
+		if m.floor() == 0 && !failed {
+			if needsHuman(err) {
+				m.fatal = err
+				return
+			}
+			failed = true
+			close(m.failed)
 		}
 		m.complain(err)
 		switch {
@@ -104,9 +110,20 @@ func needsHuman(err error) bool {
 	return false
 }
 
+// explain adds what a human may do.
+func explain(err error) error {
+	switch {
+	case errors.Is(err, etcdtable.ErrNoTable):
+		return fmt.Errorf("%w: mupdate -e makes an empty one, mupdate -i one of what mailboxes.db has", err)
+	case errors.Is(err, etcdtable.ErrFounding):
+		return fmt.Errorf("%w: do mupdate -i, or -e, again", err)
+	}
+	return err
+}
+
 // complain logs an error, once when it comes again and again.
 func (m *mirror) complain(err error) {
-	if text := err.Error(); text != m.said {
+	if text := explain(err).Error(); text != m.said {
 		m.said = text
 		log.Err("mailbox list in etcd: %s", text)
 	}

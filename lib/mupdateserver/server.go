@@ -60,8 +60,8 @@ func Flags() []cli.Flag {
 }
 
 // New makes the server of a process. For a slave it waits until it is in sync
-// with its master, and for a master with etcd, however long that takes, so that nobody is served a list that
-// was never right.
+// with its master, however long that takes, so that nobody is served a list that was
+// never right; a master with etcd sends everybody away till then.
 func New(cfg *config.Config, c *cli.Context) (service.Handler, error) {
 	o := OptionsFrom(cfg)
 	o.Master = c.Bool("m") || c.Bool("a") && isLocal(o.Client.Servers)

@@ -70,21 +70,19 @@ func (t *truth) start(ctx context.Context, k *kickListener) {
 	go t.kicks(ctx, k)
 }
 
-// wait waits until the mirror is right. An error is for a human.
+// wait waits until the mirror is right, or etcd is out of reach: until it is back
+// everybody is sent away, to another master; whoever was not greeted would wait for that.
+// An error is for a human.
 func (t *truth) wait() error {
 	select {
 	case <-t.mirror.ready:
 		return nil
+	case <-t.mirror.failed:
+		t.away.Store(true) // watchOver ends that
+		return nil
 	case <-t.mirror.done:
 	}
-	err := t.mirror.fatal
-	switch {
-	case errors.Is(err, etcdtable.ErrNoTable):
-		return fmt.Errorf("%w: mupdate -e makes an empty one, mupdate -i one of what mailboxes.db has", err)
-	case errors.Is(err, etcdtable.ErrFounding):
-		return fmt.Errorf("%w: do mupdate -i, or -e, again", err)
-	}
-	return err
+	return explain(t.mirror.fatal)
 }
 
 // submit sends a request on its way; the caller waits for done.

@@ -3,6 +3,8 @@ package mupdateserver
 import (
 	"errors"
 	"fmt"
+	"io"
+	"net"
 	"os"
 	"sync"
 	"testing"
@@ -51,6 +53,35 @@ func sharing(t testing.TB, cfg *config.Config, c *etcdtest.Cluster, change func(
 		t.Fatal(err)
 	}
 	return srv
+}
+
+// TestStartWithoutEtcd: a master that starts while etcd is out of reach sends everybody
+// away at once, so that they go to another, and serves when it is back.
+func TestStartWithoutEtcd(t *testing.T) {
+	c := etcdtest.Start(t, 1)
+	found(t, c, manyEntries(5)...)
+	c.Members[0].Kill()
+	srv := startSharing(t, testConfig(t, ""), c, func(o *Options) { o.Etcd.Timeout = time.Second })
+	if err := srv.truth.wait(); err != nil {
+		t.Fatal(err)
+	}
+	addr, _ := listen(t, srv)
+	nc, err := net.Dial("tcp", addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer nc.Close()
+	nc.SetDeadline(time.Now().Add(patience))
+	if text, err := io.ReadAll(nc); string(text) != notReady || err != nil {
+		t.Errorf("%q, %v", text, err)
+	}
+	c.Members[0].Resume()
+	c.Members[0].Wait()
+	eventually(t, "the list to be served", func() bool { return !srv.truth.away.Load() })
+	n := 0
+	if err := connect(t, addr).List(t.Context(), "", func(mupdate.Entry) error { n++; return nil }); err != nil || n != 5 {
+		t.Errorf("%d mailboxes, %v", n, err)
+	}
 }
 
 func startSharing(t testing.TB, cfg *config.Config, c *etcdtest.Cluster, change func(*Options)) *Server {
