@@ -229,6 +229,16 @@ func (o *Ops) payLater() {
 func (o *Ops) payAll(ctx context.Context) error {
 	m := o.Murder
 	m.mu.Lock()
+	owed := len(m.owed)
+	m.mu.Unlock()
+	if owed == 0 {
+		return nil
+	}
+	// A master that does not answer is waited for before anybody's mailboxes are locked.
+	if err := m.do(ctx, func(context.Context, *mupdate.Client) error { return nil }); err != nil {
+		return fmt.Errorf("%d changes stay to be told: %w", owed, err)
+	}
+	m.mu.Lock()
 	taken := m.owed
 	m.owed = map[string]*inflight.Note{}
 	m.mu.Unlock()
