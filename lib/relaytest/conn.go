@@ -8,7 +8,10 @@ import (
 )
 
 // A conn is a client and its connection to the server.
-type conn struct{ client, server *net.TCPConn }
+type conn struct {
+	client, server *net.TCPConn
+	held           [2]chan struct{} // as a relay's, of HoldOne
+}
 
 // reset ends both without a word: what is on the way is lost.
 func (c *conn) reset() {
@@ -33,7 +36,7 @@ func (r *Relay) pump(c *conn, from, to *net.TCPConn, up, plain bool) {
 		defer close(done)
 		for p := range way {
 			time.Sleep(time.Until(p.at))
-			r.wait(up)
+			r.wait(c, up)
 			if _, err := to.Write(p.text); err != nil {
 				c.reset()
 			}
@@ -50,7 +53,7 @@ func (r *Relay) pump(c *conn, from, to *net.TCPConn, up, plain bool) {
 		buf := make([]byte, chunk)
 		n, err := in.Read(buf)
 		if n > 0 {
-			text, cut := r.pass(buf[:n], up)
+			text, cut := r.pass(c, buf[:n], up)
 			way <- parcel{time.Now().Add(r.oneWay()), text}
 			if cut {
 				torn = true
@@ -75,7 +78,7 @@ func (r *Relay) oneWay() (d time.Duration) {
 
 // pass accounts for octets and returns those that go on; cut says that they are
 // the last.
-func (r *Relay) pass(text []byte, up bool) (on []byte, cut bool) {
+func (r *Relay) pass(c *conn, text []byte, up bool) (on []byte, cut bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if up && r.left >= 0 {
@@ -89,6 +92,7 @@ func (r *Relay) pass(text []byte, up bool) (on []byte, cut bool) {
 	}
 	if up {
 		r.reached(text)
+		r.reachedOne(c, text)
 	}
 	if r.record {
 		if up {

@@ -58,14 +58,16 @@ func (r *Relay) reached(text []byte) {
 }
 
 // wait waits until nothing is held in a direction.
-func (r *Relay) wait(up bool) {
+func (r *Relay) wait(c *conn, up bool) {
 	way := toClient
 	if up {
 		way = toServer
 	}
-	var held chan struct{}
-	r.set(func() { held = r.held[way] })
-	if held != nil {
-		<-held
+	var all, one chan struct{}
+	r.set(func() { all, one = r.held[way], c.held[way] })
+	for _, held := range []chan struct{}{all, one} {
+		if held != nil {
+			<-held
+		}
 	}
 }

@@ -32,6 +32,7 @@ type Relay struct {
 	got    []byte           // from it
 	held   [2]chan struct{} // by direction; while not nil nothing goes that way; closed at the end
 	until  *holdAt
+	ones   []*Held
 	conns  map[*conn]bool
 	made   int // connections so far
 	cuts   int // times that CutAfter came true
@@ -63,6 +64,7 @@ func Listen(target string) (*Relay, error) {
 func (r *Relay) Close() error {
 	err := r.l.Close()
 	r.Hold(false)
+	r.releaseAll()
 	r.Cut()
 	return err
 }

@@ -184,3 +184,29 @@ func TestHoldAt(t *testing.T) {
 		talk(t, c, []byte("word"))
 	}
 }
+
+// HoldOne holds the one connection on which its texts come, and no other.
+func TestHoldOne(t *testing.T) {
+	r := New(t, echo(t, ""))
+	for _, answers := range []bool{false, true} {
+		h := r.HoldOne(answers, "one", "word")
+		other, c := dial(t, r), dial(t, r)
+		talk(t, other, []byte("another word"))
+		if _, err := c.Write([]byte("one word")); err != nil {
+			t.Fatal(err)
+		}
+		<-h.Came()
+		talk(t, other, []byte("one word"))
+		c.SetReadDeadline(time.Now().Add(50 * time.Millisecond))
+		if n, err := c.Read(make([]byte, 8)); err == nil {
+			t.Errorf("%d octets came back", n)
+		}
+		c.SetReadDeadline(time.Now().Add(patience))
+		h.Release()
+		back := make([]byte, 8)
+		if _, err := io.ReadFull(c, back); err != nil || string(back) != "one word" {
+			t.Errorf("%q, %v", back, err)
+		}
+		talk(t, c, []byte("one word"))
+	}
+}
