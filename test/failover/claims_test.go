@@ -23,7 +23,7 @@ func claims(t *testing.T, p *topology) {
 				m.links["home2"].away(true) // else it knows of the other, and makes none
 			}
 			m.doors[0].Session(cyrustest.Admin).Must("CREATE user.dup "+m.homes[0].IP+"!default", "CREATE user.dup.Sub")
-			be2.Want(only(p, "NO unable to reserve mailbox on mupdate server", "NO no connection to server"), "CREATE user.dup")
+			be2.Want(only(p, "NO unable to reserve mailbox on mupdate server", "NO no connection to server"), "CREATE user.dup"+only(p, "", " "+m.homes[1].IP+"!default"))
 			be2.Must("LOCALCREATE user.dup", "LOCALCREATE user.dup.Sub")
 			m.links["home2"].away(false)
 		}},
@@ -31,8 +31,8 @@ func claims(t *testing.T, p *topology) {
 			for _, s := range m.Masters {
 				s.Kill()
 			}
-			for _, c := range []*murder.Session{be1, be2} {
-				c.Want("NO no connection to server", "CREATE user.dup")
+			for i, c := range []*murder.Session{be1, be2} {
+				c.Want("NO no connection to server", "CREATE user.dup"+only(p, "", " "+m.homes[i].IP+"!default"))
 				c.Must("LOCALCREATE user.dup", "LOCALCREATE user.dup.Sub")
 			}
 			resume(m.Masters)
@@ -44,13 +44,13 @@ func claims(t *testing.T, p *topology) {
 			m := p.empty(t, p.options(t), "home2")
 			be1, be2 := m.homes[0].Session(cyrustest.Admin), m.homes[1].Session(cyrustest.Admin)
 			way.both(t, m, be1, be2)
-			claimed(t, m, be2)
+			claimed(t, p, m, be2)
 		})
 	}
 }
 
 // claimed is what follows where be1 has user.dup, and be2 has another.
-func claimed(t *testing.T, m *scene, admin2 *murder.Session) {
+func claimed(t *testing.T, p *topology, m *scene, admin2 *murder.Session) {
 	t.Helper()
 	be1, be2 := m.homes[0], m.homes[1]
 	for i, be := range m.homes {
@@ -83,21 +83,74 @@ func claimed(t *testing.T, m *scene, admin2 *murder.Session) {
 	if out := be1.RunTool("", "ctl_mboxlist", "-m", "-w"); out != "" {
 		t.Errorf("be1: ctl_mboxlist -m -w: %s", out)
 	}
+	c := &claim{m, be1, be2, inboxes, &want, same}
+	only(p, c.wiped, c.renamed)(t)
+}
+
+// A claim is two servers' for one name, of which the first has it.
+type claim struct {
+	*scene
+	be1, be2 *murder.Seat
+	inboxes  []string          // what the first has in the INBOX
+	table    *[]string         // what the master has
+	same     func(when string) // and is to have still
+}
+
+// restarted has what servers push at their start change nothing any more.
+func (c *claim) restarted(t *testing.T) {
+	t.Helper()
+	for _, be := range c.homes {
+		if err := be.Stop(); err != nil {
+			t.Errorf("%s: %v", be.Name, err)
+		}
+		be.Resume()
+	}
+	c.same("after restarts")
+}
+
+// served wants clients to find the first's mailboxes.
+func (c *claim) served(t *testing.T, doors []*murder.Seat) {
+	t.Helper()
+	for _, fe := range doors {
+		has(t, fe, "dup", "INBOX", c.inboxes...)
+	}
+}
+
+// renamed is what an administrator does where every server is a frontend, too: what is
+// there stays, until the copy gets a name of its own.
+func (c *claim) renamed(t *testing.T) {
+	t.Helper()
+	for _, args := range [][]string{{"-m", "-w"}, {"-m"}} {
+		if out := c.be2.RunTool("", "ctl_mboxlist", args...); out != "" {
+			t.Errorf("be2: ctl_mboxlist %v: %s", args, out)
+		}
+	}
+	c.restarted(t)
+	c.served(t, c.outer)
+	has(t, c.be2, "dup", "INBOX", "at be2")
+	c.be2.Session(cyrustest.Admin).Must("RENAME user.dup user.back", "SETACL user.back back lrs")
+	agreed(t, c.Murder)
+	c.served(t, c.doors)
+	has(t, c.outer[0], "back", "INBOX", "at be2")
+}
+
+// wiped is what he does else.
+func (c *claim) wiped(t *testing.T) {
+	t.Helper()
+	be2 := c.be2
 	const remove = "Remove Local Mailbox: user.dup\nRemove Local Mailbox: user.dup.Sub\n"
 	if out := be2.RunTool("", "ctl_mboxlist", "-m", "-w"); out != remove {
 		t.Errorf("be2: ctl_mboxlist -m -w: %q", out)
 	}
 	has(t, be2, "dup", "INBOX", "at be2")
 	be2.RunTool("", "ctl_mboxlist", "-m")
-	same("after ctl_mboxlist -m")
-	for _, fe := range m.outer {
-		has(t, fe, "dup", "INBOX", inboxes...)
-	}
+	c.same("after ctl_mboxlist -m")
+	c.served(t, c.outer)
 
 	// The copy is a deleted mailbox, which the master does not hear of before the next.
 	be2.RunTool("", "ctl_mboxlist", "-m")
-	agreed(t, m.Murder)
-	admin := m.doors[0].Session(cyrustest.Admin)
+	agreed(t, c.Murder)
+	admin := c.doors[0].Session(cyrustest.Admin)
 	var kept []string
 	for name := range listed(admin.Ask(`LIST "" DELETED.user.dup.*`)) {
 		if !strings.Contains(name, ".New.") && !strings.Contains(name, ".Sub.") {
@@ -107,17 +160,10 @@ func claimed(t *testing.T, m *scene, admin2 *murder.Session) {
 	if len(kept) != 1 {
 		t.Fatalf("deleted mailboxes: %v", kept)
 	}
-	// What a backend pushes at its start changes nothing any more.
-	want = m.Master.Table()
-	for _, be := range m.homes {
-		if err := be.Stop(); err != nil {
-			t.Errorf("%s: %v", be.Name, err)
-		}
-		be.Resume()
-	}
-	same("after restarts")
+	*c.table = c.Master.Table()
+	c.restarted(t)
 	// From there it can be had back.
 	admin.Must("SETACL "+kept[0]+" cyrus lrxkta", "RENAME "+kept[0]+" user.back", "SETACL user.back back lrs")
-	agreed(t, m.Murder)
-	has(t, m.doors[1], "back", "INBOX", "at be2")
+	agreed(t, c.Murder)
+	has(t, c.doors[1], "back", "INBOX", "at be2")
 }

@@ -8,7 +8,8 @@
 // not answered may be there or not, but whole. NO with "Server(s) unavailable" is
 // no answer: the frontend has lost the backend, which may have done it.
 //
-// The scripted failures are a test each. TestRandom kills any one process or
+// TestScripted has the scripted failures, each in a discrete Murder and in a unified one
+// whose two masters have their list in etcd; some take the latter. TestRandom kills any one process or
 // machine at random, round after round: GOCYRUS_CRASH_ROUNDS is how often,
 // GOCYRUS_CRASH_SEED the seed of what clients do and of what is killed.
 // GOCYRUS_CUT_SECONDS is how long a slave is cut off its master.

@@ -105,11 +105,13 @@ func (g *ground) work(perUser, senders int) *crew {
 	return c
 }
 
-// more waits until n more commands have been acknowledged.
+// more waits until n more commands have been acknowledged, as long as some are.
 func (c *crew) more(n int) {
 	c.g.t.Helper()
-	until := c.acknowledged() + n
-	c.g.m.Eventually("commands to be acknowledged", func() bool { return c.acknowledged() >= until })
+	for until := c.acknowledged() + n; c.acknowledged() < until; {
+		now := c.acknowledged()
+		c.g.m.Eventually("another command to be acknowledged", func() bool { return c.acknowledged() > now })
+	}
 }
 
 func (c *crew) acknowledged() (n int) {

@@ -1,14 +1,17 @@
 package murder
 
 import (
+	"bufio"
 	"fmt"
 	"net"
 	"os"
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"gocyrus/lib/cyrustest"
 )
@@ -102,6 +105,20 @@ func (s *Seat) Kill() {
 	s.Server.Kill()
 }
 
+// Hold stops all processes of the server, as a machine does that stands still: what is
+// sent to it is taken, and not answered. Release has them go on.
+func (s *Seat) Hold() { s.signal(syscall.SIGSTOP) }
+
+// Release ends what Hold began.
+func (s *Seat) Release() { s.signal(syscall.SIGCONT) }
+
+func (s *Seat) signal(sig syscall.Signal) {
+	s.t.Helper()
+	if err := syscall.Kill(-s.Pid(), sig); err != nil {
+		s.t.Fatalf("%v: %v", s, err)
+	}
+}
+
 // broken fails the test when the process that speaks MUPDATE is not the one that was
 // started: it broke down, and master started another.
 func (s *Seat) broken() {
@@ -123,8 +140,14 @@ func (s *Seat) awaitMupdate() {
 			return false
 		}
 		defer c.Close()
-		_, err = c.Read(make([]byte, 1))
-		return err == nil
+		c.SetDeadline(time.Now().Add(cyrustest.Patience))
+		for r := bufio.NewScanner(c); r.Scan(); {
+			// Others say BYE: they have no list yet.
+			if strings.HasPrefix(r.Text(), "* OK") {
+				return true
+			}
+		}
+		return false
 	})
 }
 
