@@ -20,7 +20,7 @@ type Op uint8
 
 // The changes of MUPDATE.
 const (
-	Reserve    Op = iota // what nobody has, or who reserves it already
+	Reserve    Op = iota // what nobody has, or who reserves it has already
 	Activate             // whoever had it
 	Deactivate           // what is active
 	Delete               // what is there
@@ -205,9 +205,10 @@ func (t *Table) op(c *Change) clientv3.Op {
 	here := active + c.Entry.Location
 	free := clientv3.Compare(clientv3.CreateRevision(key), "=", 0)
 	// Active here has a TAB and an access list after that; TAB is above nothing
-	// and below what else may follow.
-	downgrade := clientv3.OpTxn([]clientv3.Cmp{is(">", here), is("<", here+"\n")}, then(put(mupdate.Reserved)), then(clientv3.OpGet(key)))
-	again := clientv3.OpTxn([]clientv3.Cmp{is("=", reserved+c.Entry.Location)}, nil, then(downgrade))
+	// and below what else may follow. It stays so: the backend may have gone on at another
+	// master, and activated the name, when this comes.
+	done := clientv3.OpTxn([]clientv3.Cmp{is(">", here), is("<", here+"\n")}, nil, then(clientv3.OpGet(key)))
+	again := clientv3.OpTxn([]clientv3.Cmp{is("=", reserved+c.Entry.Location)}, nil, then(done))
 	return clientv3.OpTxn([]clientv3.Cmp{free}, then(put(mupdate.Reserved)), then(again))
 }
 

@@ -98,7 +98,7 @@ var states = []struct {
 	{"reserve again", reserved1(here), Reserve, here, reserved1(here), nil, reserved1(here)},
 	{"reserve another's", reserved1(here), Reserve, there, reserved1(here), mupdate.ErrExists, reserved1(there)},
 	{"reserve on another partition", reserved1(here), Reserve, "be1!p2", reserved1(here), mupdate.ErrExists, reserved1("be1!p2")},
-	{"reserve what is active", active1(here), Reserve, here, reserved1(here), nil, reserved1(here)},
+	{"reserve what is active", active1(here), Reserve, here, active1(here), nil, reserved1(here)},
 	{"reserve what is active elsewhere", active1(here), Reserve, there, active1(here), mupdate.ErrExists, reserved1(there)},
 	{"reserve what is active at a longer place", active1("be1!default2"), Reserve, here, active1("be1!default2"), mupdate.ErrExists, reserved1(here)},
 	{"reserve what is active at a shorter place", active1("be1!d"), Reserve, here, active1("be1!d"), mupdate.ErrExists, reserved1(here)},

@@ -13,14 +13,19 @@ import (
 )
 
 // masterKilledAt kills one of two masters at each word that a backend says to it: the word
-// does not arrive, or its answer does not, or it does not come to etcd, or comes there
-// when the other master has done it and all that follows, or etcd's answer does not come.
-// The other does all that the client asked for.
-func masterKilledAt(t *testing.T, p *topology) {
+// does not arrive, or its answer does not. masterKilledBefore has it arrive, and not come to
+// etcd, or when the other master has done it and all that follows, or etcd's answer not
+// come. The other does all that the client asked for.
+func masterKilledAt(t *testing.T, p *topology) { killMasters(t, p, "lost", "answered") }
+func masterKilledBefore(t *testing.T, p *topology) {
+	killMasters(t, p, "uncommitted", "committed", "committed late")
+}
+
+func killMasters(t *testing.T, p *topology, moments ...string) {
 	o := p.options(t)
 	m := &wordKill{store: p.relayEtcd(t, &o)}
 	m.scene = p.sceneOf(t, o, "home1")
-	all := words("lost", "answered", "uncommitted", "committed", "committed late")
+	all := words(moments...)
 	for n := range all {
 		all[n] = all[n].number(n)
 		m.kill(t, all[n])

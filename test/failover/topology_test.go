@@ -78,6 +78,7 @@ var scripts = []struct {
 	{"frontend killed", frontendKilled, false, false},
 	{"members killed", membersKilled, true, false},
 	{"master killed at a word", masterKilledAt, true, true},
+	{"master killed before its answer", masterKilledBefore, true, true},
 	{"claims", claims, false, true},
 	{"slave cut off", slaveCutOff, false, true},
 	{"slave silenced", slaveSilenced, false, true},
