@@ -165,7 +165,7 @@ const longestWait = time.Hour
 // end takes one attempt to end a move that nobody is at any more. onward says that the
 // mailboxes are at the other server.
 func (m *Mover) end(ctx context.Context, j journey) (onward bool, err error) {
-	release, err := m.alone(j.Cargo)
+	release, err := m.alone(ctx, j.Cargo)
 	if err != nil {
 		return false, err
 	}

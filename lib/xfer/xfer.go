@@ -172,7 +172,7 @@ func (m *Mover) Move(ctx context.Context, item Item, server, partition string, r
 	case m.Is(server):
 		return fmt.Errorf("%s: %w", server, ErrSame)
 	}
-	release, err := m.alone(item.cargo())
+	release, err := m.alone(ctx, item.cargo())
 	if err != nil {
 		return err
 	}

@@ -119,7 +119,7 @@ func TestRefused(t *testing.T) {
 	create(t, alone, "", "user.alice")
 	m := mover(t, murderLines...)
 	create(t, m, "", "user.alice")
-	held, err := m.alone(mboxops.Cargo{User: "alice"})
+	held, err := m.alone(t.Context(), mboxops.Cargo{User: "alice"})
 	if err != nil {
 		t.Fatal(err)
 	}
