@@ -389,3 +389,21 @@ func BenchmarkScan100k(b *testing.B) {
 }
 
 var _ kv.DB = (*kvtest.Memory)(nil)
+
+// TestLateTombstone: the tombstone of a former name does not take the id of the mailbox.
+func TestLateTombstone(t *testing.T) {
+	l := New(kvtest.New(), Options{})
+	live := &Entry{Name: "DELETED.user.a.x.1", UniqueID: "id", Type: "e", Partition: "p"}
+	stone := &Entry{Name: "user.a.x", UniqueID: "id", Type: "ed"}
+	for range 2 {
+		if err := l.Update(func(tx *Tx) error { return errors.Join(tx.Put(live), tx.Put(stone)) }); err != nil {
+			t.Fatal(err)
+		}
+		if e, err := l.LookupID("id"); err != nil || e.Name != live.Name {
+			t.Errorf("%+v, %v", e, err)
+		}
+		if e, err := l.Lookup("user.a.x"); err != nil || !e.Deleted() {
+			t.Errorf("%+v, %v", e, err)
+		}
+	}
+}

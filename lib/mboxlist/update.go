@@ -87,6 +87,9 @@ func (t *Tx) putID(e *Entry) error {
 	if err != nil {
 		return err
 	}
+	if was != nil && was.Name != e.Name && e.Deleted() && !was.Deleted() {
+		return nil // what became of the name, when the mailbox has had another one since
+	}
 	if was != nil && len(e.History) == 0 {
 		if was.Name != e.Name {
 			e.History = append([]Former{was.former()}, was.History...)
