@@ -10,37 +10,23 @@ import (
 	"testing"
 
 	"gocyrus/lib/backend"
+	"gocyrus/lib/servertest"
 )
 
 // serve answers each line of a client with what replies says of it, after the
 // greeting, until the client leaves.
 func serve(t *testing.T, greeting string, replies map[string]string) (host, port string) {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { l.Close() })
-	go func() {
-		for {
-			c, err := l.Accept()
-			if err != nil {
+	host, port, err := net.SplitHostPort(servertest.Listen(t, "tcp", func(c net.Conn) {
+		c.Write([]byte(greeting))
+		for r := bufio.NewScanner(c); r.Scan(); {
+			reply := replies[strings.TrimRight(r.Text(), "\r")]
+			c.Write([]byte(reply))
+			if strings.Contains(reply, "BYE") {
 				return
 			}
-			go func() {
-				defer c.Close()
-				c.Write([]byte(greeting))
-				for r := bufio.NewScanner(c); r.Scan(); {
-					reply := replies[strings.TrimRight(r.Text(), "\r")]
-					c.Write([]byte(reply))
-					if strings.Contains(reply, "BYE") {
-						return
-					}
-				}
-			}()
 		}
-	}()
-	host, port, err = net.SplitHostPort(l.Addr().String())
+	}))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,8 +1,6 @@
 package mboxops_test
 
 import (
-	"bufio"
-	"fmt"
 	"maps"
 	"net"
 	"slices"
@@ -12,6 +10,7 @@ import (
 
 	"gocyrus/lib/mboxname"
 	"gocyrus/lib/mupdate"
+	"gocyrus/lib/mupdate/mupdatetest"
 )
 
 // master is a mupdate master that breaks down of what Cyrus's breaks down of, and
@@ -98,25 +97,7 @@ func (m *master) serve(c net.Conn) {
 		defer m.mu.Unlock()
 		delete(m.conns, c)
 	}()
-	fmt.Fprint(c, "* AUTH \"PLAIN\"\r\n* PARTIAL-UPDATE\r\n* OK MUPDATE \"mup.example.org\" \"Cyrus IMAP\" \"3.6.1\" \"(master)\"\r\n")
-	r := mupdate.NewReader(bufio.NewReader(c), mupdate.Limits{Word: 1024, Quoted: 1 << 16, Literal: 1 << 20}, nil)
-	for {
-		tag, name, err := r.Head()
-		if err != nil {
-			return
-		}
-		args, err := r.Args(0, 3)
-		if err != nil {
-			return
-		}
-		answer, ok := m.command(tag, name, args)
-		if !ok {
-			return
-		}
-		if _, err := c.Write([]byte(answer)); err != nil {
-			return
-		}
-	}
+	mupdatetest.Serve(c, m.command)
 }
 
 // command carries one out; not ok is a connection that is lost.

@@ -2,6 +2,7 @@ package relaytest
 
 import (
 	"bytes"
+	"gocyrus/lib/servertest"
 	"io"
 	"net"
 	"testing"
@@ -14,25 +15,10 @@ const patience = 20 * time.Second
 // echo is a server that greets with lines and then sends back what it gets.
 func echo(t *testing.T, lines string) string {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { l.Close() })
-	go func() {
-		for {
-			c, err := l.Accept()
-			if err != nil {
-				return
-			}
-			go func() {
-				defer c.Close()
-				io.WriteString(c, lines)
-				io.Copy(c, c)
-			}()
-		}
-	}()
-	return l.Addr().String()
+	return servertest.Listen(t, "tcp", func(c net.Conn) {
+		io.WriteString(c, lines)
+		io.Copy(c, c)
+	})
 }
 
 func dial(t *testing.T, r *Relay) net.Conn {

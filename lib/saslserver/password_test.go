@@ -3,9 +3,9 @@ package saslserver
 import (
 	"context"
 	"errors"
+	"gocyrus/lib/servertest"
 	"io"
 	"net"
-	"path/filepath"
 	"testing"
 	"time"
 )
@@ -13,30 +13,17 @@ import (
 // fakeSaslauthd answers each question with what reply makes of the four strings.
 func fakeSaslauthd(t *testing.T, reply func(login, password, service, realm string) string) string {
 	t.Helper()
-	path := filepath.Join(t.TempDir(), "mux")
-	l, err := net.Listen("unix", path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { l.Close() })
-	go func() {
-		for {
-			c, err := l.Accept()
-			if err != nil {
-				return
-			}
-			var f [4]string
-			for i := range f {
-				f[i], err = readAny(c)
-			}
-			if out := reply(f[0], f[1], f[2], f[3]); err == nil && out != "" {
-				req, _ := saslauthdRequest(out)
-				c.Write(req)
-			}
-			c.Close()
+	return servertest.Listen(t, "unix", func(c net.Conn) {
+		var f [4]string
+		var err error
+		for i := range f {
+			f[i], err = readAny(c)
 		}
-	}()
-	return path
+		if out := reply(f[0], f[1], f[2], f[3]); err == nil && out != "" {
+			req, _ := saslauthdRequest(out)
+			c.Write(req)
+		}
+	})
 }
 
 // readAny is readCounted without its bounds.

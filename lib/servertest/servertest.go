@@ -98,3 +98,32 @@ func Dialer(t testing.TB, network string, serve func(context.Context, net.Conn))
 		return c
 	}
 }
+
+// Listen has serve speak to whoever connects, until the end of the test, and returns where.
+// Each connection is closed when serve returns. It is for what plays the other side of a
+// client.
+func Listen(t testing.TB, network string, serve func(net.Conn)) (addr string) {
+	t.Helper()
+	addr = "127.0.0.1:0"
+	if network == "unix" {
+		addr = filepath.Join(t.TempDir(), "socket")
+	}
+	l, err := net.Listen(network, addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { l.Close() })
+	go func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			go func() {
+				defer c.Close()
+				serve(c)
+			}()
+		}
+	}()
+	return l.Addr().String()
+}

@@ -1,7 +1,6 @@
 package xfer
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
@@ -17,6 +16,8 @@ import (
 	"gocyrus/lib/mboxname"
 	"gocyrus/lib/mboxops"
 	"gocyrus/lib/mupdate"
+	"gocyrus/lib/mupdate/mupdatetest"
+	"gocyrus/lib/servertest"
 )
 
 // asked is a master that knows what a test tells it, and answers FIND.
@@ -25,48 +26,20 @@ type asked map[mboxname.Name]mupdate.Entry
 // serve listens until the end of the test, and returns the lines of a backend's imapd.conf.
 func (a asked) serve(t *testing.T) []string {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { l.Close() })
-	go func() {
-		for {
-			c, err := l.Accept()
-			if err != nil {
-				return
-			}
-			go a.session(c)
-		}
-	}()
+	addr := servertest.Listen(t, "tcp", func(c net.Conn) { mupdatetest.Serve(c, a.command) })
 	return []string{
-		"proxyservers: murder", "mupdate_server: " + l.Addr().String(), "mupdate_authname: mupman", "mupdate_password: mupsecret", "mupdate_retry_delay: 3600",
+		"proxyservers: murder", "mupdate_server: " + addr, "mupdate_authname: mupman", "mupdate_password: mupsecret", "mupdate_retry_delay: 3600",
 	}
 }
 
-func (a asked) session(c net.Conn) {
-	defer c.Close()
-	fmt.Fprint(c, "* AUTH \"PLAIN\"\r\n* PARTIAL-UPDATE\r\n* OK MUPDATE \"mup.example.org\" \"Cyrus IMAP\" \"3.6.1\" \"(master)\"\r\n")
-	r := mupdate.NewReader(bufio.NewReader(c), mupdate.Limits{Word: 1024, Quoted: 1 << 16, Literal: 1 << 20}, nil)
-	for {
-		tag, name, err := r.Head()
-		if err != nil {
-			return
-		}
-		args, err := r.Args(0, 3)
-		if err != nil {
-			return
-		}
-		var answer []byte
-		if name == "FIND" {
-			if e, ok := a[mboxname.Name(args[0])]; ok {
-				answer = mupdate.AppendEntry([]byte(tag+" "), &e)
-			}
-		}
-		if _, err := c.Write(fmt.Appendf(answer, "%s OK \"done\"\r\n", tag)); err != nil {
-			return
+func (a asked) command(tag, name string, args []string) (string, bool) {
+	var answer []byte
+	if name == "FIND" {
+		if e, ok := a[mboxname.Name(args[0])]; ok {
+			answer = mupdate.AppendEntry([]byte(tag+" "), &e)
 		}
 	}
+	return fmt.Sprintf("%s%s OK \"done\"\r\n", answer, tag), true
 }
 
 func at(server string, state mupdate.State, names ...mboxname.Name) asked {
