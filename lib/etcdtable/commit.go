@@ -57,6 +57,9 @@ func newLimits() limits {
 }
 
 var (
+	// ErrUnwanted is the error of changes that nobody waits for any more.
+	ErrUnwanted = errors.New("given up")
+
 	errMoved   = errors.New("another transaction came first")
 	errTooMuch = errors.New("too much for one transaction")
 )
@@ -66,11 +69,16 @@ var (
 // result. With ErrAway it is not known to be, and cannot be any more once any other
 // Commit has succeeded, of whatever master: what a network holds back, or a member that
 // stands still, and somebody has done elsewhere meanwhile, is too late.
-func (t *Table) Commit(ctx context.Context, changes []Change) ([]Result, error) {
+//
+// Before each attempt wanted is asked whether the changes are still to be made. What
+// other masters did before it said so comes before them; what they do after it makes the
+// attempt fail. Once it says no the error is ErrUnwanted, and what an earlier attempt did
+// is not known.
+func (t *Table) Commit(ctx context.Context, changes []Change, wanted func() bool) ([]Result, error) {
 	var all []Result
 	for len(changes) > 0 {
 		n := min(len(changes), int(t.limits.changes.Load()))
-		results, err := t.commit(ctx, changes[:n])
+		results, err := t.commit(ctx, changes[:n], wanted)
 		if errors.Is(err, errTooMuch) && n > 1 {
 			t.limits.changes.Store(int64(n / 2))
 			continue
@@ -83,7 +91,7 @@ func (t *Table) Commit(ctx context.Context, changes []Change) ([]Result, error) 
 	return all, nil
 }
 
-func (t *Table) commit(ctx context.Context, changes []Change) ([]Result, error) {
+func (t *Table) commit(ctx context.Context, changes []Change, wanted func() bool) ([]Result, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.seq++
@@ -97,17 +105,20 @@ func (t *Table) commit(ctx context.Context, changes []Change) ([]Result, error) 
 	err := t.persist(ctx, func(ctx context.Context, c *clientv3.Client) error {
 		err := errMoved
 		for errors.Is(err, errMoved) && ctx.Err() == nil {
-			results, err = t.attempt(ctx, c, mine, ops, changes)
+			before := t.known()
+			if !wanted() {
+				return ErrUnwanted
+			}
+			results, err = t.attempt(ctx, c, mine, before, ops, changes)
 		}
 		return err
 	})
 	return results, err
 }
 
-// attempt sends a transaction. Where it has been there before, what it did then
-// is found.
-func (t *Table) attempt(ctx context.Context, client *clientv3.Client, mine string, ops []clientv3.Op, changes []Change) ([]Result, error) {
-	before := t.known()
+// attempt sends a transaction, which is carried out if there have been so many before.
+// Where it has been there already, what it did then is found.
+func (t *Table) attempt(ctx context.Context, client *clientv3.Client, mine string, before int64, ops []clientv3.Op, changes []Change) ([]Result, error) {
 	r, err := client.Txn(ctx).
 		If(clientv3.Compare(clientv3.Value(t.keys.format), "=", formatNow+t.id), t.last(), t.next(before)).
 		Then(ops...).

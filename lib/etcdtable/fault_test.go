@@ -47,7 +47,7 @@ func TestCut(t *testing.T) {
 			{Deactivate, mupdate.Entry{Name: name, Location: there}},
 			{Delete, mupdate.Entry{Name: name}},
 		} {
-			results, err := table.Commit(t.Context(), []Change{ch})
+			results, err := table.Commit(t.Context(), []Change{ch}, always)
 			if err != nil || results[0].Err != nil {
 				t.Fatalf("%s, change %d: %v, %v", name, ch.Op, results, err)
 			}
@@ -73,7 +73,7 @@ func TestSecure(t *testing.T) {
 	o := options(c, "mup1")
 	o.CAFile, o.Cert, o.Key = f.CA, f.Cert, f.Key
 	table := join(t, o)
-	if _, err := table.Commit(t.Context(), []Change{{Activate, active1(here)}}); err != nil {
+	if _, err := table.Commit(t.Context(), []Change{{Activate, active1(here)}}, always); err != nil {
 		t.Fatal(err)
 	}
 	other := etcdtest.Certify(t)
@@ -127,7 +127,7 @@ func TestPassword(t *testing.T) {
 	}
 	o.User, o.Password = "mup", "secret"
 	table := join(t, o)
-	if _, err := table.Commit(ctx, []Change{{Activate, active1(here)}}); err != nil {
+	if _, err := table.Commit(ctx, []Change{{Activate, active1(here)}}, always); err != nil {
 		t.Fatal(err)
 	}
 	for name, change := range map[string]func(o *Options){
@@ -159,7 +159,7 @@ func TestLate(t *testing.T) {
 	other := join(t, options(c, "mup2"))
 	commit := func(table *Table, op Op, name mboxname.Name) {
 		t.Helper()
-		if _, err := table.Commit(t.Context(), []Change{{op, mupdate.Entry{Name: name, Location: here}}}); err != nil {
+		if _, err := table.Commit(t.Context(), []Change{{op, mupdate.Entry{Name: name, Location: here}}}, always); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -167,7 +167,7 @@ func TestLate(t *testing.T) {
 		commit(cut, Activate, "user.before")
 		name := mboxname.Name(fmt.Sprintf("user.n%d", i))
 		relay.Hold(true)
-		if _, err := cut.Commit(t.Context(), []Change{{Activate, mupdate.Entry{Name: name, Location: here, ACL: "a\tl\t"}}}); !errors.Is(err, ErrAway) {
+		if _, err := cut.Commit(t.Context(), []Change{{Activate, mupdate.Entry{Name: name, Location: here, ACL: "a\tl\t"}}}, always); !errors.Is(err, ErrAway) {
 			t.Fatal(err)
 		}
 		commit(other, Activate, name)

@@ -62,7 +62,7 @@ func try(ctx context.Context, c *clientv3.Client, limit time.Duration, fn func(c
 
 // ours says whether err is an answer, and not that of a failure.
 func ours(err error) bool {
-	for _, known := range []error{ErrNoTable, ErrFounding, ErrCompacted, ErrFounded, ErrRubbish, errTooMuch} {
+	for _, known := range []error{ErrNoTable, ErrFounding, ErrCompacted, ErrFounded, ErrRubbish, ErrUnwanted, errTooMuch} {
 		if errors.Is(err, known) {
 			return true
 		}

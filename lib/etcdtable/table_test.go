@@ -136,7 +136,7 @@ func TestStates(t *testing.T) {
 		}
 		table := join(t, o, before...)
 		fence := table.fence
-		results, err := table.Commit(t.Context(), changes)
+		results, err := table.Commit(t.Context(), changes, always)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -162,10 +162,10 @@ func TestStates(t *testing.T) {
 		}
 		// As if the answer had not come.
 		table.fence = fence
-		again, err := table.attempt(t.Context(), raw(table), fmt.Sprintf("%s %d", table.process, table.seq), nil, changes)
+		again, err := table.attempt(t.Context(), raw(table), fmt.Sprintf("%s %d", table.process, table.seq), table.known(), nil, changes)
 		for !slices.Equal(results, again) || err != nil {
 			if errors.Is(err, errMoved) {
-				again, err = table.attempt(t.Context(), raw(table), fmt.Sprintf("%s %d", table.process, table.seq), nil, changes)
+				again, err = table.attempt(t.Context(), raw(table), fmt.Sprintf("%s %d", table.process, table.seq), table.known(), nil, changes)
 				continue
 			}
 			t.Fatalf("%v, %v; want %v", again, err, results)
@@ -186,13 +186,13 @@ func TestGivenUp(t *testing.T) {
 		defer one.mu.Unlock()
 		one.fence = fence
 		change := []Change{{Activate, active1(here)}}
-		_, err := one.attempt(t.Context(), raw(one), "late", []clientv3.Op{clientv3.OpPut(one.keys.head, ""), clientv3.OpPut(one.keys.master, "late"), one.op(&change[0])}, change)
+		_, err := one.attempt(t.Context(), raw(one), "late", one.known(), []clientv3.Op{clientv3.OpPut(one.keys.head, ""), clientv3.OpPut(one.keys.master, "late"), one.op(&change[0])}, change)
 		return err
 	}
 	was := one.fence
 	// Another process of the same master, as during a restart.
 	two := join(t, options(c, "mup1"))
-	if _, err := two.Commit(t.Context(), []Change{{Activate, active1(there)}}); err != nil {
+	if _, err := two.Commit(t.Context(), []Change{{Activate, active1(there)}}, always); err != nil {
 		t.Fatal(err)
 	}
 	if err := late(was); !errors.Is(err, errMoved) {
@@ -202,8 +202,38 @@ func TestGivenUp(t *testing.T) {
 		t.Errorf("is at %s", got)
 	}
 	for _, table := range []*Table{one, two, one} {
-		if _, err := table.Commit(t.Context(), []Change{{Activate, active1(here)}}); err != nil {
+		if _, err := table.Commit(t.Context(), []Change{{Activate, active1(here)}}, always); err != nil {
 			t.Errorf("the next: %v", err)
+		}
+	}
+}
+
+// always is a client that waits for as long as it takes.
+func always() bool { return true }
+
+// TestUnwanted: another master changes what somebody here has given up. Whatever the
+// moment of it, before the attempt or after, his change comes to nothing.
+func TestUnwanted(t *testing.T) {
+	c := etcdtest.Start(t, 1)
+	one, two := join(t, options(c, "mup1")), join(t, options(c, "mup2"))
+	for attempts := range 2 {
+		if _, err := one.Commit(t.Context(), []Change{{Activate, active1(here)}}, always); err != nil {
+			t.Fatal(err)
+		}
+		asked := 0
+		_, err := one.Commit(t.Context(), []Change{{Activate, active1("be9!p")}}, func() bool {
+			if asked++; asked == 1 {
+				if _, err := two.Commit(t.Context(), []Change{{Activate, active1(there)}}, always); err != nil {
+					t.Error(err)
+				}
+			}
+			return asked <= attempts
+		})
+		if !errors.Is(err, ErrUnwanted) || asked != attempts+1 {
+			t.Errorf("asked %d times: %v", asked, err)
+		}
+		if got := content(t, one)["user.x"].Location; got != there {
+			t.Errorf("is at %s after %d attempts", got, attempts)
 		}
 	}
 }
@@ -226,7 +256,7 @@ func TestContended(t *testing.T) {
 					for i := range MaxChanges / 2 {
 						changes = append(changes, Change{Reserve, mupdate.Entry{Name: mboxname.Name(fmt.Sprintf("user.u%d", from+i)), Location: where}})
 					}
-					results, err := table.Commit(t.Context(), changes)
+					results, err := table.Commit(t.Context(), changes, always)
 					if err != nil {
 						t.Error(err)
 						return
@@ -296,7 +326,7 @@ func TestFound(t *testing.T) {
 	if err := table.Found(t.Context(), nil); !errors.Is(err, ErrRubbish) {
 		t.Errorf("mailboxes without a table: %v", err)
 	}
-	if _, err := table.Commit(t.Context(), []Change{{Activate, active1(here)}}); !errors.Is(err, ErrNoTable) {
+	if _, err := table.Commit(t.Context(), []Change{{Activate, active1(here)}}, always); !errors.Is(err, ErrNoTable) {
 		t.Errorf("a change of a table that was taken away: %v", err)
 	}
 }
@@ -334,7 +364,7 @@ func TestWatch(t *testing.T) {
 		{{Reserve, mupdate.Entry{Name: "user.x", Location: there}}}, // refused
 		{{Delete, mupdate.Entry{Name: "user.x"}}},
 	} {
-		if _, err := two.Commit(ctx, changes); err != nil {
+		if _, err := two.Commit(ctx, changes, always); err != nil {
 			t.Fatal(err)
 		}
 		p, err := one.Head(ctx)
@@ -370,7 +400,7 @@ func TestCompacted(t *testing.T) {
 	start, err := table.Head(t.Context())
 	for range 3 {
 		if err == nil {
-			_, err = table.Commit(t.Context(), []Change{{Activate, active1(here)}})
+			_, err = table.Commit(t.Context(), []Change{{Activate, active1(here)}}, always)
 		}
 	}
 	var now Position
@@ -409,7 +439,7 @@ func TestAway(t *testing.T) {
 	change := []Change{{Activate, active1(here)}}
 	for _, m := range c.Members {
 		m.Hold()
-		if _, err := table.Commit(t.Context(), change); err != nil {
+		if _, err := table.Commit(t.Context(), change, always); err != nil {
 			t.Errorf("with one that hangs: %v", err)
 		}
 		m.Release()
@@ -417,7 +447,7 @@ func TestAway(t *testing.T) {
 	}
 	for _, m := range c.Members {
 		m.Kill()
-		if _, err := table.Commit(t.Context(), change); err != nil {
+		if _, err := table.Commit(t.Context(), change, always); err != nil {
 			t.Errorf("with one that is down: %v", err)
 		}
 		m.Resume()
@@ -427,14 +457,14 @@ func TestAway(t *testing.T) {
 	hasty := join(t, o)
 	c.Members[0].Kill()
 	c.Members[1].Hold()
-	if _, err := hasty.Commit(t.Context(), change); !errors.Is(err, ErrAway) {
+	if _, err := hasty.Commit(t.Context(), change, always); !errors.Is(err, ErrAway) {
 		t.Errorf("change: %v", err)
 	}
 	if _, err := hasty.Head(t.Context()); !errors.Is(err, ErrAway) {
 		t.Errorf("head: %v", err)
 	}
 	c.Members[1].Release()
-	if _, err := table.Commit(t.Context(), change); err != nil {
+	if _, err := table.Commit(t.Context(), change, always); err != nil {
 		t.Errorf("with two again: %v", err)
 	}
 }

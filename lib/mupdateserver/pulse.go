@@ -2,7 +2,7 @@ package mupdateserver
 
 import (
 	"context"
-	"sync/atomic"
+	"sync"
 	"time"
 )
 
@@ -11,8 +11,9 @@ import (
 // master; to do it now could undo what they did since. So all of it is of a former life,
 // as are the sessions of then.
 type pulse struct {
-	last  atomic.Int64 // Unix nanoseconds; the clock that goes on while a machine sleeps
-	lives atomic.Int64
+	mu    sync.Mutex // all who beat after a standstill hear of it
+	last  int64      // Unix nanoseconds; the clock that goes on while a machine sleeps
+	lives int64
 }
 
 // beatEvery is how often it is looked at, and standstill how long without is a
@@ -25,11 +26,14 @@ const (
 
 // beat is which life this is.
 func (p *pulse) beat() int64 {
+	p.mu.Lock()
+	defer p.mu.Unlock()
 	now := time.Now().UnixNano()
-	if last := p.last.Swap(now); last != 0 && now-last > int64(standstill) {
-		return p.lives.Add(1)
+	if p.last != 0 && now-p.last > int64(standstill) {
+		p.lives++
 	}
-	return p.lives.Load()
+	p.last = now
+	return p.lives
 }
 
 // run keeps it beating until ctx ends.

@@ -155,13 +155,15 @@ func (t *truth) gather() []*request {
 func (t *truth) commit(batch []*request) {
 	var results []etcdtable.Result
 	err := error(mupdate.ErrAway)
-	if t.awake(batch) && !t.away.Load() {
+	if !t.away.Load() {
 		changes := make([]etcdtable.Change, len(batch))
 		for i, r := range batch {
 			changes[i] = r.change()
 		}
-		results, err = t.store.Commit(context.Background(), changes)
-		t.heard(err)
+		results, err = t.store.Commit(context.Background(), changes, func() bool { return t.awake(batch) })
+		if !errors.Is(err, etcdtable.ErrUnwanted) { // of which etcd heard nothing
+			t.heard(err)
+		}
 	}
 	for i, r := range batch {
 		if err != nil {

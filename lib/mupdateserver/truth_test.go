@@ -304,13 +304,13 @@ func TestMirrorRestart(t *testing.T) {
 				t.Fatal(err)
 			}
 			n := mupdate.Entry{State: mupdate.Active, Name: "user.missed", Location: "be3!p", ACL: "a\tl\t"}
-			if _, err := store.Commit(t.Context(), []etcdtable.Change{{Op: etcdtable.Activate, Entry: n}}); err != nil {
+			if _, err := store.Commit(t.Context(), []etcdtable.Change{{Op: etcdtable.Activate, Entry: n}}, func() bool { return true }); err != nil {
 				t.Fatal(err)
 			}
 			want[n.Name] = n
 			if tc.compact {
 				for range 2 { // the last revision of all cannot be forgotten
-					if _, err := store.Commit(t.Context(), []etcdtable.Change{{Op: etcdtable.Activate, Entry: n}}); err != nil {
+					if _, err := store.Commit(t.Context(), []etcdtable.Change{{Op: etcdtable.Activate, Entry: n}}, func() bool { return true }); err != nil {
 						t.Fatal(err)
 					}
 				}
