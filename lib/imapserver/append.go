@@ -22,14 +22,17 @@ func (s *session) appendMessages(p *imapwire.Parser) error {
 	if err != nil {
 		return err
 	}
-	return s.appendNamed(p, name)
+	return s.appendNamed(p, name, "")
 }
 
-func (s *session) appendNamed(p *imapwire.Parser, name string) error {
+// appendNamed is APPEND whose mailbox was read. current is the one that URLs without a
+// mailbox are relative to, "" for the selected one.
+func (s *session) appendNamed(p *imapwire.Parser, name, current string) error {
 	if err := p.SP(); err != nil {
 		return err
 	}
 	return s.appendTo(name, func(in *incoming) error {
+		in.current = current
 		if err := in.messages(p); err != nil {
 			return err
 		}
@@ -123,6 +126,7 @@ type incoming struct {
 	s       *session
 	target  index.Target
 	dir     string // to stage them in
+	current string // the mailbox that URLs without one are relative to; "" for the selected one
 	refused error  // why they cannot be stored
 	list    []arrival
 }

@@ -81,6 +81,12 @@ func (in *incoming) one(p *imapwire.Parser) error {
 		if err := in.annotations(p, a); err != nil {
 			return err
 		}
+		if b, err = p.Peek(); err != nil {
+			return err
+		}
+	}
+	if b == 'C' || b == 'c' {
+		return in.catenate(p, a)
 	}
 	return in.literal(p, a)
 }
@@ -88,9 +94,8 @@ func (in *incoming) one(p *imapwire.Parser) error {
 // annotations reads ANNOTATION and values (RFC 5257 section 4.6). That they may not be
 // stored is said when the message has been read.
 func (in *incoming) annotations(p *imapwire.Parser, a *arrival) error {
-	word, err := p.Atom()
-	if err != nil || !strings.EqualFold(word, "ANNOTATION") {
-		return appendError(err, errAppendMissing)
+	if word, _, err := p.Word(); err != nil || !strings.EqualFold(word, "ANNOTATION") {
+		return firstOf(err, errAppendMissing)
 	}
 	if err := p.SP(); err != nil {
 		return appendError(err, errAppendMissing)
@@ -154,20 +159,11 @@ func appendError(err, words error) error {
 // the same if the client does not wait for an invitation: the stream must stay in
 // step.
 func (in *incoming) literal(p *imapwire.Parser, a *arrival) error {
-	binary, err := p.Accept('~')
-	if err != nil {
-		return err
-	}
-	l, err := p.LiteralHeader()
-	if err != nil {
-		var fatal imapwire.Fatal
-		if errors.As(err, &fatal) || errors.Is(err, io.EOF) || isFatal(err) {
-			return err
-		}
-		return errAppendMissing
-	}
+	binary, l, err := in.literalHeader(p)
 	opts := in.s.srv.opts.Spool
 	switch {
+	case err != nil:
+		return err
 	case in.refused != nil && l.Sync: // before the client sends it in vain
 		return in.refuse(p, l, in.refused)
 	case l.Size == 0:
@@ -194,6 +190,17 @@ func (in *incoming) literal(p *imapwire.Parser, a *arrival) error {
 		in.refused = appendRefusal(err)
 	}
 	return nil
+}
+
+// literalHeader reads what announces a literal, or literal8.
+func (in *incoming) literalHeader(p *imapwire.Parser) (binary bool, l imapwire.Literal, err error) {
+	if binary, err = p.Accept('~'); err == nil {
+		l, err = p.LiteralHeader()
+	}
+	if err != nil && !isFatal(err) {
+		err = errAppendMissing
+	}
+	return binary, l, err
 }
 
 // finish ends a message.

@@ -31,7 +31,7 @@ var capabilities = []capability{
 	{words: (*session).appendLimit, needs: "Append"},
 	{words: (*session).authWords, greet: true},
 	{name: "BINARY", needs: "Fetch Append"},
-	{name: "CATENATE", needs: hasCatenate},
+	{name: "CATENATE", needs: "Append"},
 	{name: "CHILDREN", needs: "List"},
 	{name: "COMPRESS=DEFLATE", when: func(s *session) bool { return !s.in.Compressed() }},
 	{name: "CONDSTORE", needs: "Fetch Store Search"},
@@ -82,7 +82,7 @@ var capabilities = []capability{
 	{name: "UIDPLUS", needs: "Copy Append Expunge"},
 	{name: "UNAUTHENTICATE", when: func(s *session) bool { return s.admin }},
 	{name: "UNSELECT", needs: "Unselect"},
-	{name: "URL-PARTIAL", needs: hasCatenate},
+	{name: "URL-PARTIAL", needs: "Append"},
 	{name: "URLAUTH", needs: "Genurlauth"},
 	{name: "URLAUTH=BINARY", needs: "Genurlauth"},
 	{name: "WITHIN", needs: "Search"},
@@ -107,7 +107,6 @@ var capabilities = []capability{
 const (
 	hasRev2        = "+IMAP4rev2"
 	hasAnnotations = "+ANNOTATE"
-	hasCatenate    = "+CATENATE"
 	hasUIDOnly     = "+UIDONLY"
 )
 

@@ -8,7 +8,6 @@ import (
 	"gocyrus/lib/cachefile"
 	"gocyrus/lib/imapwire"
 	"gocyrus/lib/index"
-	"gocyrus/lib/indexfile"
 	"gocyrus/lib/mailbox"
 )
 
@@ -20,10 +19,8 @@ type fetchRun struct {
 	flags *flagText
 	err   error // of an item that could not be had, for the tagged line
 
-	raw   indexfile.Raw
-	cache []byte // the cache record; nil until needed
-	file  []byte // the message file, or as much as the plan needs; nil until needed
-	msg   *mailbox.Message
+	content
+	msg *mailbox.Message
 
 	scratch []byte // for what is made up and copied at once
 }
@@ -35,7 +32,7 @@ func (f *fetchRun) message(seq int, told bool) error {
 	if !ok || f.p.since > 0 && raw.ModSeq() <= f.p.since {
 		return nil
 	}
-	f.raw, f.cache, f.file, f.msg = raw, nil, nil, nil
+	f.content, f.msg = content{raw: raw}, nil
 	if err := f.open(); err != nil {
 		return err
 	}

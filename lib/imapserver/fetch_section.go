@@ -4,8 +4,6 @@ import (
 	"bytes"
 	"crypto/sha1"
 	"encoding/hex"
-	"errors"
-	"slices"
 	"strconv"
 
 	"github.com/emersion/go-imap/v2"
@@ -55,13 +53,6 @@ func (f *fetchRun) label(s string) { f.out.buf = append(f.out.buf, s...) }
 
 func (f *fetchRun) nil() { f.label("NIL") }
 
-// span is size octets of the file from offset, as far as it has them.
-func (f *fetchRun) span(offset, size uint32) []byte {
-	n := uint64(len(f.file))
-	from := min(uint64(offset), n)
-	return f.file[from:min(from+uint64(size), n)]
-}
-
 // string appends data, or the part of it that was asked for, as a literal. A
 // literal with NUL is one of RFC 3516's, as with Cyrus.
 func (f *fetchRun) string(data []byte, p *imap.SectionPartial) {
@@ -86,56 +77,26 @@ func cutPartial(data []byte, p *imap.SectionPartial) []byte {
 	return data[from : from+min(p.Size, int64(len(data))-from)]
 }
 
-var specs = map[imap.PartSpecifier]cachefile.Spec{
-	imap.PartSpecifierNone: cachefile.Content, imap.PartSpecifierHeader: cachefile.Header,
-	imap.PartSpecifierText: cachefile.Text, imap.PartSpecifierMIME: cachefile.MIME,
-}
-
 // find looks a section up. Without one ok is false: the answer is NIL.
 func (f *fetchRun) find(part []int, spec imap.PartSpecifier) (p cachefile.Part, data []byte, ok bool) {
-	table, err := cachefile.Get(f.cache, cachefile.Section)
-	if err == nil {
-		var offset, size uint32
-		if p, offset, size, err = cachefile.Find(table, part, specs[spec]); err == nil {
-			return p, f.span(offset, size), true
-		}
-	}
-	if !errors.Is(err, cachefile.ErrNoPart) {
+	p, data, ok, err := f.content.find(part, spec)
+	if err != nil {
 		f.err = err
 	}
-	return p, nil, false
+	return p, data, ok
 }
 
 // body appends a BODY section.
 func (f *fetchRun) body(s *sectionPlan) {
-	if len(s.part) == 0 && s.specifier == imap.PartSpecifierNone {
-		f.string(f.file, s.partial)
-		return
+	data, ok, err := f.section(s)
+	if err != nil {
+		f.err = err
 	}
-	if s.topHeader() {
-		f.string(f.span(0, f.raw.HeaderSize()), s.partial)
-		return
-	}
-	_, data, ok := f.find(s.part, s.specifier)
 	if !ok {
 		f.nil()
 		return
 	}
-	if s.specifier == imap.PartSpecifierText && f.partless(s.part) {
-		data = nil
-	}
 	f.string(data, s.partial)
-}
-
-// partless says whether a message is a multipart in which no part was found.
-// QUIRK: Cyrus shows it as a text without octets, and its TEXT is empty.
-func (f *fetchRun) partless(message []int) bool {
-	table, err := cachefile.Get(f.cache, cachefile.Section)
-	if err != nil {
-		return false
-	}
-	first, _, size, err := cachefile.Find(table, append(slices.Clone(message), 1), cachefile.Content)
-	return err == nil && first.Container && size == 0
 }
 
 // fields appends the fields of a header, from the cache where it has them all.
@@ -164,16 +125,11 @@ func (f *fetchRun) header(s *sectionPlan) ([]byte, bool) {
 	if f.file == nil && f.readFile() != nil {
 		return nil, false
 	}
-	if s.topHeader() {
-		header := f.span(0, f.raw.HeaderSize())
-		return header, len(header) > 0
+	header, ok, err := f.headerOf(s)
+	if err != nil {
+		f.err = err
 	}
-	_, header, ok := f.find(s.part, imap.PartSpecifierHeader)
-	if !ok && len(s.part) > 0 {
-		// QUIRK: of a part that is no message Cyrus takes the part's own header.
-		_, header, ok = f.find(s.part, imap.PartSpecifierMIME)
-	}
-	return header, ok && len(header) > 0
+	return header, ok
 }
 
 // binary appends a BINARY section, or its size, without transfer encoding.

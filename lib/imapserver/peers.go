@@ -24,10 +24,11 @@ func (s *session) localAppend(p *imapwire.Parser) error {
 	if err != nil {
 		return err
 	}
-	if _, err := p.SPAString(); err != nil {
+	current, err := p.SPAString()
+	if err != nil {
 		return err
 	}
-	return s.appendNamed(p, name)
+	return s.appendNamed(p, name, current)
 }
 
 // localCreate is CREATE of a mailbox that is to come from another server: the murder

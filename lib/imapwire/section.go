@@ -64,6 +64,29 @@ func sectionText(s *imap.FetchItemBodySection, text string) (err error) {
 	return err
 }
 
+// ParseSection reads a section that stands alone, as in URLs: "1.2.HEADER", or
+// "HEADER.FIELDS (To Cc)"; "" is the whole message.
+func ParseSection(text string) (*imap.FetchItemBodySection, bool) {
+	s := new(imap.FetchItemBodySection)
+	var ok bool
+	if s.Part, text, ok = parsePart(strings.ToUpper(text) + "]"); !ok {
+		return nil, false
+	}
+	names, fields := strings.CutPrefix(text, "HEADER.FIELDS")
+	if !fields {
+		return s, sectionText(s, text) == nil
+	}
+	s.Specifier = imap.PartSpecifierHeader
+	to := &s.HeaderFields
+	if rest, not := strings.CutPrefix(names, ".NOT"); not {
+		names, to = rest, &s.HeaderFieldsNot
+	}
+	inner, open := strings.CutPrefix(names, " (")
+	inner, closed := strings.CutSuffix(inner, ")]")
+	*to = strings.Fields(inner)
+	return s, open && closed && len(*to) > 0
+}
+
 // parsePart reads "1.2." or "1.2" in front of "]" from text.
 func parsePart(text string) (part []int, rest string, ok bool) {
 	for {

@@ -141,6 +141,9 @@ func New(dir string, mode Mode, opts Options) *File {
 // like, with CRLF. They are stored as they are. It must come before Write.
 func (f *File) Prepend(lines []byte) { f.buf = append(f.buf, lines...) }
 
+// AllowBinary is Options.Binary from here on: a part of the message is a literal8.
+func (f *File) AllowBinary() { f.opts.Binary = true }
+
 // Write takes the next octets of the message.
 func (f *File) Write(p []byte) (int, error) {
 	if f.err != nil {
