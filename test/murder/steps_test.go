@@ -359,6 +359,13 @@ var steps = []step{
 		!table
 		dave/5: SELECT INBOX
 		dave/5: FETCH 1:* (UID FLAGS)`},
+	{"catenate", `
+		alice/9: SELECT INBOX
+		alice/9: APPEND user.alice.Foo CATENATE (URL ";UID=5/;SECTION=HEADER" TEXT {10+})
+		alice/9: APPEND INBOX CATENATE (TEXT {200+} URL "/INBOX/;UID=5/;PARTIAL=0.20")
+		alice/9: APPEND INBOX CATENATE (URL ";UID=999" TEXT {10+})
+		alice/9: APPEND user.bob.In CATENATE (URL "/INBOX/;UID=5/;SECTION=HEADER" TEXT {10+})
+		alice/9: FETCH * (RFC822.SIZE BODY.PEEK[])`},
 	{"rename", `
 		alice: RENAME user.alice.Bar user.alice.Baz
 		alice: RENAME user.alice.deep user.alice.shallow
