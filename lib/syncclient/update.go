@@ -236,7 +236,11 @@ type sending struct {
 
 // begin sends a part whose messages were staged, or not, as err says.
 func (p *pass) begin(ctx context.Context, snap *snapshot, chunks []*chunk, err error) (*sending, error) {
-	if err == nil && !p.s.c.Ours() {
+	switch {
+	case err != nil:
+	case p.s.c.Ours():
+		err = waitInLine(ctx, chunks)
+	default:
 		// A record whose message is not there ends the process at the other side.
 		err = waitChunks(ctx, chunks)
 	}

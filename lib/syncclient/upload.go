@@ -26,12 +26,13 @@ var errUnsent = errors.New("message file is missing or damaged")
 
 // chunk is one MESSAGE command under way, or done.
 type chunk struct {
+	inLine chan struct{} // closed when what is sent next comes after it, or it will not be sent
 	done   chan struct{}
 	err    error                  // set when done is closed
 	unsent map[guid.GUID]struct{} // likewise
 }
 
-func newChunk() *chunk { return &chunk{done: make(chan struct{})} }
+func newChunk() *chunk { return &chunk{inLine: make(chan struct{}), done: make(chan struct{})} }
 
 // claim makes a message the business of a chunk, unless the replica has it at hand
 // or another chunk brings it: then that one, nil when it is done, and false.
@@ -61,7 +62,8 @@ type stager struct {
 }
 
 // stage sees to it that the replica has messages at hand, or will have when it has
-// read what was sent so far. The chunks are those to wait for, with an error too.
+// read the chunks, which are those to wait for, with an error too. They may be another
+// mailbox's, and not be sent yet.
 func (s *session) stage(ctx context.Context, c *Client, e *mboxlist.Entry, partition string, list []message) ([]*chunk, error) {
 	if len(list) == 0 {
 		return nil, nil
@@ -118,11 +120,13 @@ func (st *stager) send(ctx context.Context) error {
 	// A file takes some room of its own, be it empty.
 	n, err := st.c.bytes.take(ctx, size+int64(len(files))*256)
 	if err != nil {
+		close(ch.inLine)
 		st.s.settle(ch, files, nil, err)
 		return err
 	}
 	st.box.keep()
 	p := st.s.c.Start(csync.NewUpload(files))
+	close(ch.inLine)
 	go func() {
 		defer st.box.drop()
 		// It is in the hands of the connection, which ends it one way or the other.
@@ -183,6 +187,18 @@ func (s *session) settle(ch *chunk, files []csync.Upload, unsent []guid.GUID, er
 	}
 	s.mu.Unlock()
 	close(ch.done)
+}
+
+// waitInLine waits until what is sent next comes after chunks.
+func waitInLine(ctx context.Context, chunks []*chunk) error {
+	for _, ch := range chunks {
+		select {
+		case <-ch.inLine:
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+	return nil
 }
 
 // waitChunks waits for chunks; the error is errUnsent when one could not send something.

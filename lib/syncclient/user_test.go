@@ -1,6 +1,7 @@
 package syncclient
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -126,6 +127,40 @@ func TestBodiesOnce(t *testing.T) {
 	if items := applied(p.said()); count(items, "MESSAGE") != 1 {
 		t.Errorf("one message in two mailboxes: %v", items)
 	}
+	p.equal("alice")
+}
+
+// TestMessagesFirst shows that a mailbox goes over after its messages, be they those of
+// another mailbox whose turn to send has not come yet.
+func TestMessagesFirst(t *testing.T) {
+	p := newPair(t)
+	p.a.create("user.alice", "user.alice.a", "user.alice.b")
+	p.sync("alice")
+	p.a.add("user.alice.a", "new")
+	p.a.add("user.alice.b", "new")
+	c := p.client(nil)
+	defer c.Close(ctx)
+	s := mustSession(t, c)
+
+	snap, err := c.snapshot(ctx, p.a.entry("user.alice.b"), nil, nil)
+	p.a.must(err)
+	gone, cancel := context.WithCancel(ctx)
+	cancel()
+	if _, err := (&pass{c: c, s: s}).begin(gone, snap, []*chunk{newChunk()}, nil); !errors.Is(err, context.Canceled) {
+		t.Errorf("sent before its messages: %v", err)
+	}
+
+	all, err := c.bytes.take(ctx, c.opt.Bytes)
+	p.a.must(err)
+	ended := make(chan error, 1)
+	go func() { ended <- c.User(ctx, "alice") }()
+	until(t, "the message", func() bool {
+		c.bytes.mu.Lock()
+		defer c.bytes.mu.Unlock()
+		return len(c.bytes.wait) == 1
+	})
+	c.bytes.give(all)
+	p.a.must(<-ended)
 	p.equal("alice")
 }
 
