@@ -200,8 +200,6 @@ type cacheAppend struct {
 	start int64 // where buf goes
 	buf   []byte
 	wrote bool // records were added
-
-	finished bool // finishRepack was tried
 }
 
 // add takes in a record and says where it will be.
@@ -252,41 +250,47 @@ func (c *cacheAppend) at(off uint64) []byte {
 	return c.buf[off-uint64(c.start):]
 }
 
-// open opens the cache of the spool, made if it is not there. One of another
-// generation is of no use to anybody and begins anew.
+// open opens the cache of the spool, made if it is not there: whole, for one without
+// its first word is none. One of another generation is of no use to anybody and begins
+// anew; the file is replaced and not cut, for somebody may have it mapped.
 func (c *cacheAppend) open(m *Mailbox) error {
-	f, err := mappedfile.OpenFile(m.paths.cache, os.O_RDWR|os.O_CREATE, 0o666)
-	if err != nil {
+	size, err := c.openOf(m.paths.cache, m.hdr.Generation)
+	if err == nil && size == 0 {
+		// What a repack that was killed has left.
+		if err = finishRepack(m.paths.cache, m.hdr.Generation); err == nil {
+			size, err = c.openOf(m.paths.cache, m.hdr.Generation)
+		}
+	}
+	switch {
+	case err != nil:
 		return err
+	case size == 0:
+		return c.renew(m)
+	}
+	c.start = (size + 3) &^ 3
+	return nil
+}
+
+// openOf opens a cache of a generation. The size is 0 when there is none.
+func (c *cacheAppend) openOf(path string, generation uint32) (size int64, err error) {
+	f, err := mappedfile.OpenFile(path, os.O_RDWR, 0)
+	if errors.Is(err, os.ErrNotExist) {
+		return 0, nil
+	}
+	if err != nil {
+		return 0, err
 	}
 	var word [4]byte
 	st, err := f.Stat()
 	if err == nil && st.Size() >= 4 {
 		_, err = f.ReadAt(word[:], 0)
 	}
-	if err != nil {
+	if err != nil || st.Size() < 4 || binary.BigEndian.Uint32(word[:]) != generation {
 		f.Close()
-		return err
-	}
-	size := st.Size()
-	if size < 4 || binary.BigEndian.Uint32(word[:]) != m.hdr.Generation {
-		size = 0
-		if !c.finished {
-			c.finished = true
-			f.Close()
-			if err := finishRepack(m.paths.cache, m.hdr.Generation); err != nil {
-				return err
-			}
-			return c.open(m)
-		}
+		return 0, err
 	}
 	c.file = f
-	if size == 0 {
-		// The file is replaced and not cut: somebody may have it mapped.
-		return c.renew(m)
-	}
-	c.start = (size + 3) &^ 3
-	return nil
+	return st.Size(), nil
 }
 
 // finishRepack does the last rename of a repack that was killed after it had put
@@ -322,8 +326,6 @@ func finishRepack(path string, generation uint32) error {
 }
 
 func (c *cacheAppend) renew(m *Mailbox) error {
-	c.file.Close()
-	c.file = nil
 	f, err := os.OpenFile(m.paths.cache+".NEW", os.O_RDWR|os.O_CREATE|os.O_TRUNC, 0o666)
 	if err != nil {
 		return err

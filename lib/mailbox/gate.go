@@ -46,10 +46,10 @@ func (g *gate) try(m lock.Mode) bool {
 	return true
 }
 
-// lock waits in the queue. The error is the context's.
+// lock waits in the queue. The error is lock.ErrBusy and the context's.
 func (g *gate) lock(ctx context.Context, m lock.Mode) error {
-	if err := ctx.Err(); err != nil {
-		return fmt.Errorf("lock: %w", context.Cause(ctx))
+	if ctx.Err() != nil {
+		return busy(ctx)
 	}
 	g.mu.Lock()
 	if len(g.waiting) == 0 && g.free(m) {
@@ -73,6 +73,11 @@ func (g *gate) lock(ctx context.Context, m lock.Mode) error {
 	default:
 		g.remove(t)
 	}
+	return busy(ctx)
+}
+
+// busy is the error of a wait that ended with its context, be it before it began.
+func busy(ctx context.Context) error {
 	return fmt.Errorf("lock: %w: %w", lock.ErrBusy, context.Cause(ctx))
 }
 

@@ -156,13 +156,15 @@ func TestWaitEnds(t *testing.T) {
 		}
 	})
 	<-locked
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
-	defer cancel()
-	if err := m.View(ctx, func(*View) error { return nil }); !errors.Is(err, lock.ErrBusy) || !errors.Is(err, context.DeadlineExceeded) {
-		t.Errorf("View: %v", err)
-	}
-	if err := m.Update(ctx, func(*Tx) error { return nil }); !errors.Is(err, context.DeadlineExceeded) {
-		t.Errorf("Update: %v", err)
+	for _, wait := range []time.Duration{0, 20 * time.Millisecond} {
+		ctx, cancel := context.WithTimeout(t.Context(), wait)
+		defer cancel()
+		if err := m.View(ctx, func(*View) error { return nil }); !errors.Is(err, lock.ErrBusy) || !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("View, within %v: %v", wait, err)
+		}
+		if err := m.Update(ctx, func(*Tx) error { return nil }); !errors.Is(err, lock.ErrBusy) || !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("Update, within %v: %v", wait, err)
+		}
 	}
 	close(release)
 	wg.Wait()
