@@ -86,7 +86,8 @@ func (s *session) announce(c *index.Changes) error {
 }
 
 // tellFlags writes the flags of changed messages; of those whose change the
-// client asked not to be echoed only the modseq, if it follows those.
+// client asked not to be echoed only the modseq, if it follows those. When the mailbox
+// has gone meanwhile there are none: the command that they are told after is done.
 func (s *session) tellFlags(c *index.Changes, how tellHow) error {
 	if len(c.Flags)+len(c.Silent) == 0 {
 		return nil
@@ -96,6 +97,9 @@ func (s *session) tellFlags(c *index.Changes, how tellHow) error {
 		out = s.appendChanged(out, r, c, how)
 		return nil
 	})
+	if errors.Is(err, mailbox.ErrNotFound) {
+		return nil
+	}
 	if err != nil {
 		return err
 	}

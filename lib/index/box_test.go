@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"gocyrus/lib/acl"
+	"gocyrus/lib/change"
 	"gocyrus/lib/cyrusdb/kvtest"
 	"gocyrus/lib/indexfile"
 	"gocyrus/lib/mailbox"
@@ -29,7 +30,7 @@ type box struct {
 	msg   *message.Message
 }
 
-func newStore(t testing.TB) *mailbox.Store {
+func newStore(t testing.TB, sinks ...change.Sink) *mailbox.Store {
 	root := t.TempDir()
 	o := mailbox.Options{
 		Layout: &mboxname.Layout{ConfigDir: filepath.Join(root, "conf"), LockDir: filepath.Join(root, "lock")},
@@ -46,7 +47,7 @@ func newStore(t testing.TB) *mailbox.Store {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := mailbox.NewStore(o, nil, q)
+	s := mailbox.NewStore(o, nil, q, sinks...)
 	t.Cleanup(s.Close)
 	return s
 }

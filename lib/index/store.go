@@ -61,7 +61,8 @@ func (s *State) Store(ctx context.Context, set Numbers, st Store) (failed Number
 
 // StoreRefresh is Store and then Refresh with hold, under one lock. If there is
 // something to tell, show is called while the records can be read; it may run in
-// another goroutine.
+// another goroutine. A mailbox that goes away once the change is made is for the next
+// Refresh to tell: the change is done.
 func (s *State) StoreRefresh(ctx context.Context, set Numbers, st Store, hold bool, show func(r *Reader, c *Changes)) (
 	failed Numbers, c *Changes, err error,
 ) {
@@ -83,7 +84,9 @@ func (s *State) StoreRefresh(ctx context.Context, set Numbers, st Store, hold bo
 		}
 	})
 	if err == nil && !looked {
-		lookErr = s.look(ctx, look)
+		if lookErr = s.look(ctx, look); errors.Is(lookErr, mailbox.ErrNotFound) {
+			lookErr = nil
+		}
 	}
 	return failed, c, errors.Join(err, lookErr)
 }

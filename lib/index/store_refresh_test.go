@@ -1,9 +1,11 @@
 package index
 
 import (
+	"errors"
 	"slices"
 	"testing"
 
+	"gocyrus/lib/change"
 	"gocyrus/lib/indexfile"
 	"gocyrus/lib/mailbox"
 	"gocyrus/lib/mboxname"
@@ -73,6 +75,40 @@ func TestStoreRefresh(t *testing.T) {
 				t.Errorf("told again: %+v", *again)
 			}
 		})
+	}
+}
+
+// TestStoreRefreshGone checks that a change is done whose mailbox has gone before what
+// else there is to tell could be read, as one of a user who moves to another server.
+func TestStoreRefreshGone(t *testing.T) {
+	leave := func() {}
+	b := newBox(t, newStore(t, change.Func(func(*change.Commit) { leave() })), mboxname.Inbox("bob"))
+	b.add(1, 0)
+	s := b.open(owner, false)
+	b.add(1, 0) // to be claimed, which takes another lock
+	var flags indexfile.Flags
+	leave = func() {
+		leave = func() {}
+		err := b.View(t.Context(), func(v *mailbox.View) error {
+			flags = v.Raw(1).Flags()
+			return nil
+		})
+		if err != nil {
+			t.Error(err)
+		}
+		if err := b.store.Remove(t.Context(), b.Entry()); err != nil {
+			t.Error(err)
+		}
+	}
+	failed, c, err := s.StoreRefresh(t.Context(), nums("1"), Store{Op: Add, System: indexfile.Flagged}, true, func(*Reader, *Changes) {})
+	if flags&indexfile.Flagged == 0 {
+		t.Fatal("nothing was changed before the mailbox went")
+	}
+	if err != nil || len(failed) > 0 || !c.Empty() {
+		t.Errorf("%v, %+v, %v", failed, *c, err)
+	}
+	if _, err := s.Refresh(t.Context(), true); !errors.Is(err, mailbox.ErrNotFound) {
+		t.Errorf("then: %v", err)
 	}
 }
 
