@@ -12,7 +12,7 @@ import (
 )
 
 // Recover does what ctl_cyrusdb -r does to the list: records of before 3.6 get
-// their present form, reservations that a crash left are removed, and reverse
+// their present form, reservations of this server that a crash left are removed, and reverse
 // ACL records are made or removed as the options want. notice is told.
 func (l *List) Recover(o Options, notice func(text string)) error {
 	if err := l.upgrade(notice); err != nil {
@@ -30,10 +30,13 @@ func (l *List) Recover(o Options, notice func(text string)) error {
 	return err
 }
 
+// dropReserved removes what was being made here. What another server has reserved is
+// that server's to make or to give up: a mailbox that moves is such a one for a MUPDATE
+// master, and to forget it would be to have its mail refused as that of nobody.
 func (l *List) dropReserved(notice func(string)) error {
 	var names []mboxname.Name
 	err := l.Scan("", func(v View) error {
-		if v.Is(FlagReserved) {
+		if v.Is(FlagReserved) && len(v.Server()) == 0 {
 			names = append(names, v.Name())
 		}
 		return nil
