@@ -4,6 +4,7 @@ package etcdtest
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"net/http"
 	"os"
@@ -13,6 +14,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"gocyrus/lib/cyrustest"
 )
@@ -137,8 +140,19 @@ func (m *Member) Kill() {
 }
 
 // Hold has a member do nothing until Release: it takes connections, and does not
-// answer.
-func (m *Member) Hold() { m.signal(syscall.SIGSTOP) }
+// answer. When it returns, every thread has stopped.
+func (m *Member) Hold() {
+	m.t.Helper()
+	m.signal(syscall.SIGSTOP) // which is on its way for a while
+	err := error(unix.EINTR)
+	for errors.Is(err, unix.EINTR) {
+		// An end is left for Kill to hear of.
+		err = unix.Waitid(unix.P_PID, m.cmd.Process.Pid, nil, unix.WSTOPPED|unix.WEXITED|unix.WNOWAIT, nil)
+	}
+	if err != nil {
+		m.t.Fatal(err)
+	}
+}
 
 // Release ends that.
 func (m *Member) Release() { m.signal(syscall.SIGCONT) }

@@ -4,9 +4,11 @@ import (
 	"bufio"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -30,7 +32,11 @@ func TestMain(m *testing.M) {
 			}
 		}
 		fmt.Println("ready")
-		select {}
+		// It lives until it is killed: where nothing can happen any more, the runtime
+		// ends a process, and its notes are found then.
+		_, _ = io.Copy(io.Discard, os.Stdin)
+		runtime.KeepAlive(l)
+		return
 	}
 	os.Exit(m.Run())
 }
@@ -59,6 +65,11 @@ func TestKilled(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "inflight")
 	cmd := exec.Command(os.Args[0])
 	cmd.Env = append(os.Environ(), victim+"="+dir)
+	in, err := cmd.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer in.Close()
 	out, err := cmd.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -75,7 +86,9 @@ func TestKilled(t *testing.T) {
 	if err := cmd.Process.Kill(); err != nil {
 		t.Fatal(err)
 	}
-	_ = cmd.Wait() // killed
+	if err := cmd.Wait(); cmd.ProcessState.ExitCode() != -1 {
+		t.Errorf("it has not been killed: %v", err)
+	}
 	boom := errors.New("boom")
 	if err := Recover(dir, func(Found) error { return boom }); !errors.Is(err, boom) {
 		t.Errorf("failed repair: %v", err)

@@ -3,9 +3,11 @@ package synclog
 import (
 	"bufio"
 	"bytes"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -18,6 +20,7 @@ import (
 func TestMain(m *testing.M) {
 	if dir := os.Getenv("SYNCLOG_TEST_VICTIM"); dir != "" {
 		victim(dir, os.Getenv("SYNCLOG_TEST_SUPPRESSED") != "")
+		return
 	}
 	os.Exit(m.Run())
 }
@@ -34,7 +37,9 @@ func victim(dir string, suppressed bool) {
 	l.Begin(change.Event{Kind: change.Renamed, Name: "user.a.x", To: "user.a.y"})
 	l.Begin(change.Event{Kind: change.UserRenamed, User: "a", UserTo: "b"})
 	os.Stdout.WriteString("ready\n")
-	select {}
+	// Where nothing can happen any more the runtime would end the process.
+	_, _ = io.Copy(io.Discard, os.Stdin)
+	runtime.KeepAlive(l)
 }
 
 // killed runs a victim and returns the options of its installation.
@@ -46,6 +51,11 @@ func killed(t *testing.T, suppressed bool) Options {
 	if suppressed {
 		cmd.Env = append(cmd.Env, "SYNCLOG_TEST_SUPPRESSED=yes")
 	}
+	in, err := cmd.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer in.Close()
 	out, err := cmd.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -59,7 +69,9 @@ func killed(t *testing.T, suppressed bool) Options {
 	if err := cmd.Process.Kill(); err != nil {
 		t.Fatal(err)
 	}
-	cmd.Wait() // with the error that it was killed
+	if err := cmd.Wait(); cmd.ProcessState.ExitCode() != -1 {
+		t.Errorf("it has not been killed: %v", err)
+	}
 	return Options{
 		On: true, Channels: []string{"", "squatter"}, Unsuppressable: []string{"squatter"},
 		Dir: filepath.Join(dir, "sync"), Notes: filepath.Join(dir, "inflight.sync"),
