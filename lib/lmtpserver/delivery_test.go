@@ -32,7 +32,6 @@ func newClient(t testing.TB, dial func() net.Conn) *client {
 	c := &client{t: t, Conn: dial()}
 	c.r = bufio.NewReader(c)
 	t.Cleanup(func() { c.Close() })
-	c.SetDeadline(time.Now().Add(transcript.Timeout))
 	c.expect("220")
 	return c
 }
@@ -40,6 +39,7 @@ func newClient(t testing.TB, dial func() net.Conn) *client {
 // expect reads a reply and returns its last line.
 func (c *client) expect(code string) string {
 	c.t.Helper()
+	c.SetReadDeadline(time.Now().Add(transcript.Timeout))
 	for {
 		line, err := c.r.ReadString('\n')
 		if err != nil || !strings.HasPrefix(line, code) {

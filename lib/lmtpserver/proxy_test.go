@@ -88,7 +88,6 @@ func newTalk(t testing.TB, dial func() net.Conn) *talk {
 	c := &talk{t: t, Conn: dial()}
 	c.r = bufio.NewReader(c)
 	t.Cleanup(func() { c.Close() })
-	c.SetDeadline(time.Now().Add(transcript.Timeout))
 	c.answer()
 	c.say("LHLO client.example.org", "250 ")
 	return c
@@ -97,6 +96,7 @@ func newTalk(t testing.TB, dial func() net.Conn) *talk {
 // answer is the last line of the next answer.
 func (c *talk) answer() string {
 	c.t.Helper()
+	c.SetReadDeadline(time.Now().Add(transcript.Timeout))
 	for {
 		s, err := c.r.ReadString('\n')
 		if err != nil {

@@ -300,7 +300,9 @@ func TestGreetings(t *testing.T) {
 	} {
 		m := &fragile{greeting: tc.greeting}
 		o := m.start(t)
-		o.Timeout = time.Second // of those that never come to an OK
+		if !tc.ok {
+			o.Timeout = time.Second // of those that never come to an OK
+		}
 		c, err := Connect(t.Context(), o)
 		if (err == nil) != tc.ok {
 			t.Errorf("%s: %v", tc.name, err)

@@ -19,11 +19,21 @@ import (
 	"gocyrus/lib/relaytest"
 )
 
-// testSlave is a slave of the master at addr, that loses no time between
-// connections.
-func testSlave(t testing.TB, addr, more string, change func(*Options)) *Server {
+// testSlave is a slave of the master at addr, that loses no time between connections. had is
+// what its list has before it starts.
+func testSlave(t testing.TB, addr, more string, change func(*Options), had ...mupdate.Entry) *Server {
 	t.Helper()
 	cfg := testConfig(t, "mupdate_server: "+addr+"\nmupdate_authname: mupman\nmupdate_password: mupsecret\n"+more)
+	if len(had) > 0 {
+		list, err := mboxlist.Open(mboxlist.OptionsFrom(cfg))
+		if err != nil {
+			t.Fatal(err)
+		}
+		put(t, list, had...)
+		if err := list.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
 	srv := testServer(t, cfg, func(o *Options) {
 		o.Master = false
 		o.Client.RetryDelay = time.Millisecond
@@ -87,8 +97,7 @@ func TestSlave(t *testing.T) {
 		mupdate.Entry{State: mupdate.Reserved, Name: "user.b", Location: "be1!"},
 		mupdate.Entry{State: mupdate.Active, Name: "user.c", Location: "nobang"})
 	addr, _ := listen(t, master)
-	slave := testSlave(t, addr, "", nil)
-	put(t, slave.list, mupdate.Entry{State: mupdate.Active, Name: "user.old", Location: "be1!default", ACL: "a\tlrs\t"},
+	slave := testSlave(t, addr, "", nil, mupdate.Entry{State: mupdate.Active, Name: "user.old", Location: "be1!default", ACL: "a\tlrs\t"},
 		mupdate.Entry{State: mupdate.Active, Name: "user.a", Location: "be2!default"})
 	synced(t, slave)
 	sameContent(t, slave, master)
@@ -122,8 +131,7 @@ func TestSlaveOrder(t *testing.T) {
 	}
 	put(t, master.list, active("user.ord"), active("user.ord-b"))
 	addr, _ := listen(t, master)
-	slave := testSlave(t, addr, "", nil)
-	put(t, slave.list, active("user.ord"), active("user.ord.b"), active("user.ord-b"))
+	slave := testSlave(t, addr, "", nil, active("user.ord"), active("user.ord.b"), active("user.ord-b"))
 	synced(t, slave)
 	kick(t, slave)
 	sameContent(t, slave, master)

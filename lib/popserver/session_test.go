@@ -29,13 +29,13 @@ func newClient(t testing.TB, dial func() net.Conn) *client {
 	c := &client{t: t, Conn: dial()}
 	c.r = bufio.NewReader(c)
 	t.Cleanup(func() { c.Close() })
-	c.SetDeadline(time.Now().Add(transcript.Timeout))
 	c.greeting = c.line()
 	return c
 }
 
 func (c *client) line() string {
 	c.t.Helper()
+	c.SetReadDeadline(time.Now().Add(transcript.Timeout))
 	s, err := c.r.ReadString('\n')
 	if err != nil {
 		c.t.Fatalf("%q, %v", s, err)

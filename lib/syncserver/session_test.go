@@ -288,6 +288,7 @@ func FuzzSession(f *testing.F) {
 	f.Fuzz(func(t *testing.T, line string) {
 		for _, before := range []string{"", login, login + m.messages(0) + "\r\n" + m.apply(0) + "\r\n"} {
 			c := dial()
+			c.SetDeadline(time.Now().Add(time.Minute))
 			go func() {
 				fmt.Fprintf(c, "%s%s\r\n*\r\n)\r\nNOOP\r\nEXIT\r\n", before, line)
 				c.(*net.TCPConn).CloseWrite()

@@ -68,12 +68,7 @@ func checkStaging(t testing.TB, srv *Server) {
 
 // dialer opens sessions on srv over a unix socket or TCP.
 func dialer(t testing.TB, srv *Server, network string) func() net.Conn {
-	dial := servertest.Dialer(t, network, srv.Serve)
-	return func() net.Conn {
-		c := dial()
-		c.SetDeadline(time.Now().Add(time.Minute))
-		return c
-	}
+	return servertest.Dialer(t, network, srv.Serve)
 }
 
 // peer is the client's end of a session.
@@ -120,6 +115,7 @@ func (p *peer) send(text string) {
 // line reads a line with the literals and files that it ends in, without its end.
 func (p *peer) line() string {
 	p.t.Helper()
+	p.SetReadDeadline(time.Now().Add(time.Minute))
 	var b strings.Builder
 	for {
 		part, err := p.r.ReadString('\n')
