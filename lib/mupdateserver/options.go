@@ -2,6 +2,7 @@ package mupdateserver
 
 import (
 	"errors"
+	"fmt"
 	"net"
 	"path/filepath"
 	"strings"
@@ -30,7 +31,7 @@ type Options struct {
 	LogDir      string        // log/ of configdirectory, for telemetry
 	Limits      mupdate.Limits
 	Workers     Workers
-	Client      mupdate.Options // of a slave
+	Client      mupdate.Options // of a slave; its Timeout is that of a master's clients, too
 
 	Etcd         etcdtable.Options // where a master shares its list
 	PositionFile string            // up to where mailboxes.db mirrors it
@@ -104,6 +105,8 @@ func (o *Options) check() error {
 		}
 	}
 	switch {
+	case o.Master && o.Etcd.Enabled() && o.Client.Timeout > 0 && o.Client.Timeout < leastClientTimeout:
+		return command.Fatal(command.ExConfig, fmt.Errorf("client_timeout is shorter than %v: a master that shares its list could not tell what its clients have given up", leastClientTimeout))
 	case o.Master && o.Config == "unified":
 		return command.Fatal(command.ExUsage, errors.New("cannot run mupdate master on a unified server"))
 	case !o.Master && len(o.Client.Servers) == 0:

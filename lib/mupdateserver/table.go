@@ -28,6 +28,7 @@ type request struct {
 	entry mupdate.Entry // for follow; else Name, Location and ACL count
 	who   string        // for the log
 	life  int64         // of a process that shares its list: see pulse
+	came  int64         // when it did, there; Unix nanoseconds
 
 	err  error
 	done chan struct{}

@@ -57,6 +57,7 @@ func newTruth(t *table, list *mboxlist.List, o Options) (*truth, error) {
 		store: store, timeout: o.Etcd.Timeout,
 		reqs: make(chan *request, maxBatch), ended: make(chan struct{}),
 	}
+	tr.pulse.setFor(o.Client.Timeout)
 	tr.mirror = newMirror(store, t, list, o)
 	return tr, nil
 }
@@ -87,7 +88,7 @@ func (t *truth) wait() error {
 
 // submit sends a request on its way; the caller waits for done.
 func (t *truth) submit(r *request) {
-	r.done = make(chan struct{})
+	r.done, r.came = make(chan struct{}), time.Now().UnixNano()
 	t.reqs <- r
 }
 
@@ -151,8 +152,18 @@ func (t *truth) gather() []*request {
 }
 
 // commit carries requests out. Those that came while etcd was waited for in vain
-// do not wait again.
+// do not wait again, and those that have waited for too long are not carried out.
 func (t *truth) commit(batch []*request) {
+	batch = slices.DeleteFunc(slices.Clone(batch), func(r *request) bool {
+		late := t.pulse.late(r.came)
+		if late {
+			r.err = mupdate.ErrAway
+		}
+		return late
+	})
+	if len(batch) == 0 {
+		return
+	}
 	var results []etcdtable.Result
 	err := error(mupdate.ErrAway)
 	if !t.away.Load() {
@@ -177,10 +188,11 @@ func (t *truth) commit(batch []*request) {
 	}
 }
 
-// awake says whether all of the batch came since the process last stood still.
+// awake says whether all of the batch came since the process last stood still, and not
+// long ago.
 func (t *truth) awake(batch []*request) bool {
 	life := t.pulse.beat()
-	return !slices.ContainsFunc(batch, func(r *request) bool { return r.life != life })
+	return !slices.ContainsFunc(batch, func(r *request) bool { return r.life != life || t.pulse.late(r.came) })
 }
 
 // storeOps are the operations in etcd.
