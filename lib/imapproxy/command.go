@@ -48,14 +48,15 @@ func (c *Conn) Again(args []byte) error {
 
 // Pass reads what is left of a command from the client and sends it as it comes.
 // Small literals the client is invited for at once, for large ones the backend is
-// asked. refused is the tagged answer of a backend that wants no more. max bounds
-// the octets of the command that are not the literals'; with it literals count as
-// well unless they are free.
+// asked. refused is the tagged answer of a backend that wants no more. What exceeds
+// lim ends the session, as it does where the mailbox is here; with free the literals
+// are messages, and only the rest of the command counts.
 //
 // The parser p, which reads what the client says, is told when the line has been
 // read to its end.
-func (c *Conn) Pass(tag string, p *imapwire.Parser, relay *Relay, max int64, free bool) (refused *Reply, err error) {
+func (c *Conn) Pass(tag string, p *imapwire.Parser, relay *Relay, lim imapwire.Limits, free bool) (refused *Reply, err error) {
 	in := p.Conn()
+	var told int64 // octets that count for lim.Args
 	for {
 		line, err := in.AppendUntil(c.buf[:0], &untilLF, maxPiece)
 		if errors.Is(err, prot.ErrLong) {
@@ -71,12 +72,12 @@ func (c *Conn) Pass(tag string, p *imapwire.Parser, relay *Relay, max int64, fre
 			c.buf = line[:0]
 		}
 		n, sync := literalOf(line)
-		if max -= int64(len(line)); n > 0 && !free {
-			max -= n
+		if told += int64(len(line)); n > 0 && !free {
+			told += n
 		}
-		if max < 0 {
-			c.fail(imapwire.Fatal(tooBig))
-			return nil, imapwire.Fatal(tooBig)
+		if fatal := exceeds(lim, line, n, sync, told, free); fatal != "" {
+			c.fail(fatal)
+			return nil, fatal
 		}
 		if n < 0 {
 			p.Taken()
@@ -96,6 +97,45 @@ func (c *Conn) Pass(tag string, p *imapwire.Parser, relay *Relay, max int64, fre
 			return nil, err
 		}
 	}
+}
+
+// exceeds says which limit a line of a command exceeds that announces a literal of n
+// octets, -1 for none; told is how many octets the arguments have up to here. What a
+// client is asked to wait for, the backend refuses better: there the session goes on.
+func exceeds(lim imapwire.Limits, line []byte, n int64, sync bool, told int64, free bool) imapwire.Fatal {
+	switch {
+	case lim.Args > 0 && told > lim.Args && !free:
+		return tooBig
+	case lim.Word > 0 && len(line) > lim.Word && hasWord(line, lim.Word):
+		return "[TOOBIG] Word too long"
+	case n >= 0 && !sync && lim.Minus && n > minusLimit:
+		return "[TOOBIG] Non-synchronizing literal size exceeds 4K" // RFC 7888 section 4
+	case n >= 0 && !sync && !free && lim.Literal > 0 && n > lim.Literal:
+		return "[TOOBIG] Literal size exceeds fixed limit"
+	}
+	return ""
+}
+
+// hasWord says whether a line has a word of more than max octets, outside of quoted
+// strings.
+func hasWord(line []byte, max int) bool {
+	size, quoted := 0, false
+	for i := 0; i < len(line); i++ {
+		switch b := line[i]; {
+		case quoted && b == '\\':
+			i++
+		case b == '"':
+			quoted, size = !quoted, 0
+		case quoted:
+		case b == ' ' || b == '(' || b == ')':
+			size = 0
+		default:
+			if size++; size > max {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // carry sends the next n octets of the client. Those of a large literal come and go

@@ -154,7 +154,7 @@ func TestPass(t *testing.T) {
 			go func() { errs <- converse(be, strings.Split(tc.backend, "|"), tc.refuses) }()
 			go func() { errs <- speak(cl, strings.Split(tc.client, "|")) }()
 			c.Begin("t", "FETCH")
-			refused, err := c.Pass("t", p, &Relay{To: in}, 1<<20, false)
+			refused, err := c.Pass("t", p, &Relay{To: in}, imapwire.Limits{Args: 1 << 20}, false)
 			if err != nil || (refused != nil) != (tc.refuses != "") {
 				t.Fatalf("%v, %v", refused, err)
 			}
@@ -209,14 +209,42 @@ func speak(c net.Conn, pieces []string) error {
 	return nil
 }
 
+// TestPassTooLong: what a server would not take is not passed on to one.
 func TestPassTooLong(t *testing.T) {
-	c, _ := connTo(t, "LITERAL+")
-	in, cl := client(t)
-	io.WriteString(cl, " {5000+}\r\n")
-	_, err := c.Pass("t", imapwire.NewParser(in, imapwire.Limits{}), &Relay{To: in}, 4096, false)
-	var fatal imapwire.Fatal
-	if !errors.As(err, &fatal) {
-		t.Error(err)
+	lim := imapwire.Limits{Args: 4000, Word: 1000, Literal: 3000}
+	minus := lim
+	minus.Minus, minus.Literal = true, 0
+	for _, tc := range []struct {
+		says string
+		lim  imapwire.Limits
+		free bool
+		want imapwire.Fatal // "" where it is passed on
+	}{
+		{" {5000+}\r\n", imapwire.Limits{Args: 4096}, false, tooBig},
+		{" 1" + strings.Repeat(",1", 499) + "\r\n", lim, false, ""},
+		{" 1" + strings.Repeat(",1", 500) + "\r\n", lim, false, "[TOOBIG] Word too long"},
+		{" (" + strings.Repeat("x", 999) + " \"" + strings.Repeat(`\"x`, 700) + "\" " + strings.Repeat("y", 800) + ")\r\n", lim, false, ""},
+		{" {3000+}\r\n" + strings.Repeat("z", 3000) + "\r\n", lim, false, ""},
+		{" {3001+}\r\n", lim, false, "[TOOBIG] Literal size exceeds fixed limit"},
+		{" {3001+}\r\n" + strings.Repeat("z", 3001) + "\r\n", lim, true, ""},
+		{" {4096+}\r\n" + strings.Repeat("z", 4096) + "\r\n", minus, true, ""},
+		{" {4097+}\r\n", minus, true, "[TOOBIG] Non-synchronizing literal size exceeds 4K"},
+	} {
+		c, be := connTo(t, "LITERAL+")
+		in, cl := client(t)
+		io.WriteString(cl, tc.says)
+		c.Begin("t", "FETCH")
+		_, err := c.Pass("t", imapwire.NewParser(in, tc.lim), &Relay{To: in}, tc.lim, tc.free)
+		if tc.want == "" {
+			got := make([]byte, len("t FETCH"+tc.says))
+			if _, rerr := io.ReadFull(be, got); err != nil || rerr != nil || string(got) != "t FETCH"+tc.says {
+				t.Errorf("%.40q: %v, %v, %.60q", tc.says, err, rerr, got)
+			}
+			continue
+		}
+		if fatal := imapwire.Fatal(""); !errors.As(err, &fatal) || fatal != tc.want {
+			t.Errorf("%.40q: %v, want %s", tc.says, err, tc.want)
+		}
 	}
 }
 

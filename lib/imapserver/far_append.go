@@ -1,8 +1,6 @@
 package imapserver
 
 import (
-	"math"
-
 	"gocyrus/lib/imapproxy"
 )
 
@@ -29,7 +27,7 @@ func (s *session) passAppend(at *place) (string, error) {
 	if s.farSel != nil && s.farSel.c == c {
 		relay.Look = s.farSel.view.look
 	}
-	refused, err := c.Pass(s.tag, s.p, relay, math.MaxInt64, true)
+	refused, err := c.Pass(s.tag, s.p, relay, s.srv.opts.Limits, true)
 	if err != nil {
 		return "", s.lost(err)
 	}

@@ -24,23 +24,12 @@ func (s *session) idleFar(p *imapwire.Parser) error {
 	f := s.farSel
 	relay := &imapproxy.Relay{To: s.in, Look: f.view.look}
 	s.heard = f.c
-	polls := !f.c.Has("IDLE")
-	if !polls {
-		refused, err := f.c.Idle(s.tag, relay)
-		if err != nil {
-			return s.lost(err)
-		}
-		if refused != nil {
-			return s.replied(*refused, nil)
-		}
+	if err := s.beginIdle(f.c, relay); err != nil {
+		return err
 	}
 	s.in.WriteString("+ idling\r\n")
-	wait := s.waitFar
-	if polls {
-		wait = s.pollFar
-	}
-	if err := wait(f.c, relay); err != nil {
-		if !polls && f.c.Err() == nil {
+	if err := s.idleOn(f, relay); err != nil {
+		if f.c.Has("IDLE") && f.c.Err() == nil && !s.lateDone {
 			f.c.Done(s.tag, nil) // the watcher must not outlive the session
 		}
 		return err
@@ -50,7 +39,7 @@ func (s *session) idleFar(p *imapwire.Parser) error {
 		return err
 	}
 	good := strings.EqualFold(w, "done") && p.EOL() == nil
-	if !polls {
+	if f.c.Has("IDLE") {
 		err = s.replied(f.c.Done(s.tag, relay))
 	}
 	if err == nil && !good {
@@ -59,9 +48,59 @@ func (s *session) idleFar(p *imapwire.Parser) error {
 	return err
 }
 
-// waitFar passes on what the backend tells until the client says something.
-func (s *session) waitFar(c *imapproxy.Conn, relay *imapproxy.Relay) error {
+// beginIdle has a backend watch the mailbox, where it can.
+func (s *session) beginIdle(c *imapproxy.Conn, relay *imapproxy.Relay) error {
+	if !c.Has("IDLE") {
+		return nil
+	}
+	refused, err := c.Idle(s.tag, relay)
+	if err == nil && refused != nil {
+		return s.replied(*refused, nil)
+	}
+	return s.lost(err)
+}
+
+// idleAgain is how long a backend must have been there for IDLE to go on when it is
+// lost: one that breaks down of IDLE would else be asked without end.
+const idleAgain = 10 * time.Second
+
+// idleOn waits until the client says something. A backend that is lost, and there again
+// at once, is told to watch once more.
+func (s *session) idleOn(f *farSelection, relay *imapproxy.Relay) error {
 	end := time.Now().Add(s.srv.opts.IdleTimeout)
+	for {
+		begun := time.Now()
+		wait := s.pollFar
+		if f.c.Has("IDLE") {
+			wait = s.waitFar
+		}
+		err := wait(f.c, relay, end)
+		if !errors.Is(err, errRemote) {
+			return err
+		}
+		if f.again && time.Since(begun) < idleAgain {
+			return s.endIdle(err)
+		}
+		f.again = true
+		if again := s.revive(); again != nil {
+			return s.endIdle(again)
+		}
+		if again := s.beginIdle(f.c, relay); again != nil {
+			return s.endIdle(again)
+		}
+	}
+}
+
+// endIdle is the end of IDLE that the client did not ask for: what it would wait for
+// cannot come. The command is answered; the next one finds out whether the mailbox is
+// back. A DONE that the client says before it has read the answer is no command.
+func (s *session) endIdle(err error) error {
+	s.lateDone = true
+	return err
+}
+
+// waitFar passes on what the backend tells until the client says something.
+func (s *session) waitFar(c *imapproxy.Conn, relay *imapproxy.Relay, end time.Time) error {
 	for {
 		seen := c.Await(s.in.Interrupt)
 		err := s.in.Wait(min(max(time.Until(end), time.Millisecond), s.srv.opts.IdlePoll))
@@ -70,7 +109,7 @@ func (s *session) waitFar(c *imapproxy.Conn, relay *imapproxy.Relay) error {
 			// News that came together with the client's word is passed on by Done.
 			if err != nil {
 				if lost := c.News(relay); lost != nil {
-					return s.lostIdle(lost)
+					return s.lost(lost)
 				}
 			}
 		default:
@@ -82,15 +121,14 @@ func (s *session) waitFar(c *imapproxy.Conn, relay *imapproxy.Relay) error {
 }
 
 // pollFar asks a backend that has no IDLE, every imapidlepoll.
-func (s *session) pollFar(c *imapproxy.Conn, relay *imapproxy.Relay) error {
-	end := time.Now().Add(s.srv.opts.IdleTimeout)
+func (s *session) pollFar(c *imapproxy.Conn, relay *imapproxy.Relay, end time.Time) error {
 	for {
 		err := s.in.Wait(min(max(time.Until(end), time.Millisecond), s.srv.opts.IdlePoll))
 		if done, err := s.idleOver(err, end); done {
 			return err
 		}
 		if _, err := s.backends().Do(c, "Noop", relay); err != nil {
-			return s.lostIdle(err)
+			return s.lost(err)
 		}
 	}
 }
@@ -113,8 +151,3 @@ func (s *session) idleOver(err error, end time.Time) (bool, error) {
 	}
 	return false, nil
 }
-
-// lostIdle ends IDLE when the backend is gone: the client would wait for news that
-// cannot come. The command is answered; the next one finds out whether the mailbox
-// is back.
-func (s *session) lostIdle(err error) error { return s.lost(err) }

@@ -2,7 +2,6 @@ package imapserver
 
 import (
 	"errors"
-	"math"
 	"strings"
 
 	"github.com/emersion/go-imap/v2"
@@ -67,7 +66,7 @@ func (s *session) passReplace(set string, at *place) error {
 	f.c.Word("")
 	s.heard = f.c
 	relay := &imapproxy.Relay{To: s.in, Look: f.view.look}
-	refused, err := f.c.Pass(s.tag, s.p, relay, math.MaxInt64, true)
+	refused, err := f.c.Pass(s.tag, s.p, relay, s.srv.opts.Limits, true)
 	if err != nil {
 		return s.lost(err)
 	}

@@ -19,6 +19,7 @@ type farSelection struct {
 	ext     string
 	command string // SELECT or EXAMINE
 	view    farView
+	again   bool // IDLE has outlived a backend
 }
 
 // farView is what the client knows of the messages: enough to find out, when the
@@ -171,7 +172,7 @@ func (s *session) pass(p *imapwire.Parser) error {
 	f.c.Begin(s.tag, strings.ToUpper(s.name))
 	s.in.Forget()
 	s.heard = f.c
-	refused, err := f.c.Pass(s.tag, p, relay, s.srv.opts.Limits.Args, false)
+	refused, err := f.c.Pass(s.tag, p, relay, s.srv.opts.Limits, false)
 	if err != nil {
 		return s.lost(err)
 	}
