@@ -17,11 +17,8 @@ func (s *session) getACL(p *imapwire.Parser) error {
 	if err := p.EOL(); err != nil {
 		return err
 	}
-	at, err := s.known(name)
+	at, err := s.knownWith(name, acl.Admin) // RFC 4314 section 4
 	if err != nil {
-		return err
-	}
-	if err := at.need(acl.Admin); err != nil { // RFC 4314 section 4
 		return err
 	}
 	b := append(s.in.Scratch(), "* ACL "...)
@@ -111,11 +108,8 @@ func (s *session) listRights(p *imapwire.Parser) error {
 	if err := p.EOL(); err != nil {
 		return err
 	}
-	at, err := s.known(name)
+	at, err := s.knownWith(name, acl.Admin)
 	if err != nil {
-		return err
-	}
-	if err := at.need(acl.Admin); err != nil {
 		return err
 	}
 	b := append(s.in.Scratch(), "* LISTRIGHTS "...)

@@ -109,7 +109,7 @@ func (s *session) run(c command) error {
 	if s.srv.murder == nil || s.who == nil {
 		return c.run(s, s.p)
 	}
-	s.heard = nil
+	s.heard, s.looked = nil, false
 	if err := s.notHere(s.name); err != nil {
 		return err
 	}

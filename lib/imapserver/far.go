@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"gocyrus/lib/acl"
 	"gocyrus/lib/backend"
 	"gocyrus/lib/config"
 	"gocyrus/lib/csync"
@@ -25,7 +26,12 @@ type murder struct {
 	master  mupdate.Options
 	chooser *proxy.Chooser
 	account string // proxy_authname, in the spelling of a userid
+	ranges  int    // the most ranges of UIDs in one command
 }
+
+// maxRanges is by what a backend takes for a word: Cyrus's takes 131,072 octets, and a
+// range has up to 22.
+const maxRanges = 5000
 
 // murderFrom reads the settings; nil without a murder.
 func murderFrom(cfg *config.Config) *murder {
@@ -33,7 +39,7 @@ func murderFrom(cfg *config.Config) *murder {
 		return nil
 	}
 	o := proxy.OptionsFrom(cfg)
-	return &murder{opts: o, account: o.AuthName, master: mupdate.OptionsFrom(cfg), chooser: proxy.NewChooser(o)}
+	return &murder{opts: o, account: o.AuthName, master: mupdate.OptionsFrom(cfg), chooser: proxy.NewChooser(o), ranges: maxRanges}
 }
 
 // frontend says whether this server has no mailboxes of its own.
@@ -86,11 +92,20 @@ func (e *elsewhere) Error() string { return fmt.Sprintf("%s is on %s", e.at.name
 func (e *elsewhere) Is(target error) bool { return target == errRemote }
 
 // known is locate for what the list alone can answer, wherever the mailbox is.
-func (s *session) known(external string) (*place, error) {
-	at, err := s.locate(external)
-	var far *elsewhere
-	if errors.As(err, &far) {
-		return far.at, nil
+func (s *session) known(external string) (*place, error) { return s.knownWith(external, acl.Lookup) }
+
+// knownWith is known, of a mailbox on which the user has to have some rights.
+func (s *session) knownWith(external string, r acl.Rights) (*place, error) {
+	n, err := s.internal(external)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", mboxlist.ErrNotFound, err)
+	}
+	at, err := s.placeWith(n, r)
+	if far := (*elsewhere)(nil); errors.As(err, &far) {
+		at, err = far.at, nil
+	}
+	if err == nil {
+		err = at.need(r)
 	}
 	return at, err
 }
@@ -121,13 +136,22 @@ func (s *session) relayed() bool {
 	return by != "" && s.srv.murder != nil && !s.srv.frontend() && (s.idRelay || by == s.srv.murder.account)
 }
 
-// lookup finds a record. Where it is not there, or only reserved, the list may lag
-// behind the murder's: it is brought up to date, once.
-func (s *session) lookupFresh(n mboxname.Name) (*mboxlist.Entry, error) {
+// lookupFresh finds a record. Where it is not there, or only reserved, or another server's
+// and without the rights that the user needs, the list may lag behind the murder's: it is
+// brought up to date, once.
+func (s *session) lookupFresh(n mboxname.Name, need acl.Rights) (*mboxlist.Entry, error) {
 	e, err := s.srv.list.Lookup(n)
-	if s.srv.murder == nil || !s.srv.murder.master.Kicks || err == nil && !e.Deleted() && !e.Is(mboxlist.FlagReserved) ||
-		err != nil && !errors.Is(err, mboxlist.ErrNotFound) {
+	if err != nil && !errors.Is(err, mboxlist.ErrNotFound) || s.srv.murder == nil || !s.srv.murder.master.Kicks {
 		return e, err
+	}
+	switch {
+	case err != nil || e.Deleted() || e.Is(mboxlist.FlagReserved):
+	case e.Is(mboxlist.FlagRemote) && s.rights(n, e.ACL)&need != need && !s.looked:
+		// A pattern may be of many that the user has no rights on, and they say no more
+		// than that one.
+		s.looked = true
+	default:
+		return e, nil
 	}
 	if !s.kick() {
 		return e, err
@@ -204,7 +228,7 @@ func (s *session) home() (string, error) {
 	if !s.srv.proxies() || s.relayed() {
 		return "", nil
 	}
-	e, err := s.lookupFresh(mboxname.Inbox(s.user))
+	e, err := s.lookupFresh(mboxname.Inbox(s.user), 0)
 	switch {
 	case errors.Is(err, mboxlist.ErrNotFound) || err == nil && e.Deleted():
 		return "", nil

@@ -142,7 +142,7 @@ const otherMakes = 3 * time.Second
 
 // inbox says whether the user has an INBOX on any server, and whether the name is free.
 func (s *session) inbox() (there, free bool) {
-	e, err := s.lookupFresh(mboxname.Inbox(s.user))
+	e, err := s.lookupFresh(mboxname.Inbox(s.user), 0)
 	if err != nil || e.Deleted() || e.Is(mboxlist.FlagIntermediate) {
 		return false, err == nil || errors.Is(err, mboxlist.ErrNotFound)
 	}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"slices"
 
 	"gocyrus/lib/acl"
 	"gocyrus/lib/imapproxy"
@@ -24,11 +25,8 @@ type farSource struct {
 }
 
 func (f *farSource) mayRemove() error {
-	at, err := f.s.known(f.f.ext)
-	if err != nil {
-		return err
-	}
-	return at.need(acl.DeleteMsg | acl.Expunge)
+	_, err := f.s.knownWith(f.f.ext, acl.DeleteMsg|acl.Expunge)
+	return err
 }
 
 // relay is where untagged answers go.
@@ -69,22 +67,33 @@ func (f *farSource) bodies(a *across) error {
 	for _, uid := range a.order {
 		all.Add(uid)
 	}
-	tag := f.s.backends().Tag()
-	if err := f.f.c.Send(tag, "UID FETCH "+all.String()+" (UID BODY.PEEK[])"); err != nil {
-		return f.s.lost(err)
-	}
-	reply, err := f.f.c.Bodies(tag, f.relay(), a.begin)
-	if errors.Is(err, errTarget) {
-		return err
-	}
-	if err != nil || !reply.OK() {
-		return f.s.replied(reply, err)
+	for part := range slices.Chunk(all, f.s.srv.murder.ranges) {
+		tag := f.s.backends().Tag()
+		if err := f.f.c.Send(tag, "UID FETCH "+part.String()+" (UID BODY.PEEK[])"); err != nil {
+			return f.s.lost(err)
+		}
+		reply, err := f.f.c.Bodies(tag, f.relay(), a.begin)
+		if errors.Is(err, errTarget) {
+			return err
+		}
+		if err != nil || !reply.OK() {
+			return f.s.replied(reply, err)
+		}
 	}
 	return nil
 }
 
 func (f *farSource) remove(uids seqset.Set) error {
-	set, look := uids.String(), f.f.view.look
+	for part := range slices.Chunk(uids, f.s.srv.murder.ranges) {
+		if err := f.removeSome(part.String()); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (f *farSource) removeSome(set string) error {
+	look := f.f.view.look
 	quiet := &imapproxy.Relay{To: f.s.in, Look: func(head []byte) bool { return look(head) && !isFetch(head) }}
 	reply, err := f.s.backends().Do(f.f.c, `UID STORE `+set+` +FLAGS.SILENT (\Deleted)`, quiet)
 	if err == nil && reply.OK() {

@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -47,6 +48,7 @@ type murderSite struct {
 	front *Server
 	dial  func() net.Conn
 	backs map[string]*farBackend
+	kicks atomic.Int64 // how often the slave was kicked
 }
 
 type farBackend struct {
@@ -203,6 +205,7 @@ func (m *murderSite) listen(cfg *config.Config) {
 			if err != nil {
 				return
 			}
+			m.kicks.Add(1)
 			m.follow()
 			io.WriteString(c, "ok")
 			c.Close()
@@ -504,20 +507,6 @@ func farIdle(t *testing.T, m *murderSite) *client {
 	for s := ""; !strings.HasPrefix(s, "t OK"); s = c.line() {
 	}
 	return c
-}
-
-// TestFarIdle: a backend that is lost ends IDLE and not the session.
-func TestFarIdle(t *testing.T) {
-	m := startMurder(t, "")
-	c := farIdle(t, m)
-	c.must("IDLE", "+ idling")
-	m.backs["be1.example.org"].breakUp(false)
-	for s := ""; !strings.HasPrefix(s, "t NO "); s = c.line() {
-	}
-	fmt.Fprint(c, "DONE\r\n")
-	for s := ""; !strings.HasPrefix(s, "DONE BAD") && !strings.HasPrefix(s, "* BAD"); s = c.line() {
-	}
-	c.must("FETCH 1 UID", "OK", "UID 1")
 }
 
 // TestFarIdlePoll: the news of a backend without IDLE is asked for.

@@ -38,8 +38,13 @@ func (s *session) locate(external string) (*place, error) {
 }
 
 // place is locate for an internal name.
-func (s *session) place(n mboxname.Name) (*place, error) {
-	e, err := s.lookupFresh(n)
+func (s *session) place(n mboxname.Name) (*place, error) { return s.placeWith(n, acl.Lookup) }
+
+// placeWith is place for who needs some rights: where the list, which may lag behind the
+// murder's, gives less, it is asked for its latest. Whether they are there is the caller's to
+// see, but for that to look up.
+func (s *session) placeWith(n mboxname.Name, r acl.Rights) (*place, error) {
+	e, err := s.lookupFresh(n, r|acl.Lookup)
 	if err != nil {
 		return nil, err
 	}

@@ -63,6 +63,8 @@ type session struct {
 	set       *imapproxy.Set  // connections to other servers; nil before the first
 	farSel    *farSelection   // the selected mailbox, when another server has it
 	heard     *imapproxy.Conn // which of them has told its news in this command
+	lateDone  bool            // IDLE ended before the client said DONE, which may be on its way
+	looked    bool            // the list was asked for rights that it did not give, in this command
 	referrals bool            // the client follows them
 
 	// Of the command under way.
@@ -113,8 +115,12 @@ func (s *session) command() error {
 	if err != nil {
 		return err
 	}
+	late := s.lateDone
+	s.lateDone = false
 	if end != ' ' || !imapwire.IsTag(tag) {
-		s.untagged("BAD Invalid tag")
+		if !late || !strings.EqualFold(tag, "done") {
+			s.untagged("BAD Invalid tag")
+		}
 		return s.p.Skip()
 	}
 	s.p.SP()
