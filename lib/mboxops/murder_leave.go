@@ -6,9 +6,11 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"time"
 
 	"gocyrus/lib/change"
 	"gocyrus/lib/log"
+	"gocyrus/lib/mailbox"
 	"gocyrus/lib/mboxlist"
 	"gocyrus/lib/mboxname"
 	"gocyrus/lib/quota"
@@ -16,9 +18,10 @@ import (
 )
 
 // Leave removes from here what has been announced by the other server: all that is
-// decided of a cargo. What the user has seen of mailboxes that stay here is kept. The
-// murder is told nothing.
-func (o *Ops) Leave(ctx context.Context, c Cargo) error {
+// decided of a cargo. Those of aside are kept as if they were deleted here, with delay where
+// delete_mode says so: nobody has them any more. What the user has seen of mailboxes that stay
+// here is kept. The murder is told nothing.
+func (o *Ops) Leave(ctx context.Context, c Cargo, aside map[mboxname.Name]bool) error {
 	ctx, unlock, err := o.Mailboxes.LockUser(ctx, c.Owner())
 	if err != nil {
 		return err
@@ -28,26 +31,37 @@ func (o *Ops) Leave(ctx context.Context, c Cargo) error {
 	if err != nil || stage != Decided {
 		return err
 	}
+	all = slices.DeleteFunc(all, func(e *mboxlist.Entry) bool { return !IsDecided(e) })
+	return o.leaveDecided(ctx, c, all, aside)
+}
+
+// leaveDecided is Leave of some mailboxes, INBOX first.
+func (o *Ops) leaveDecided(ctx context.Context, c Cargo, all []*mboxlist.Entry, aside map[mboxname.Name]bool) error {
 	inboxID := o.InboxID(c.User)
-	if c.User != "" {
+	user := c.User != "" && slices.ContainsFunc(all, func(e *mboxlist.Entry) bool { return e.Name.IsInbox() })
+	if user {
 		defer change.Begin(o.Journal, change.Event{Kind: change.UserRemoved, User: c.User})()
 	}
 	for _, e := range slices.Backward(all) {
-		if !e.Is(mboxlist.FlagMoving) {
-			continue // of the name that somebody else has now
-		}
 		if e.Name.IsInbox() {
 			// The user is gone with the INBOX: who finds it finds all of this too.
 			if err := o.leaveUser(c.User, inboxID); err != nil {
 				return err
 			}
 		}
-		if err := o.leave(ctx, e); err != nil {
+		remove := o.leave
+		if aside[e.Name] {
+			remove = o.setAside
+		}
+		if err := remove(ctx, e); err != nil {
 			return err
 		}
 	}
 	if c.User == "" {
 		return o.leaveRoot(c.Mailbox)
+	}
+	if !user {
+		return nil
 	}
 	// What a session has put to the INBOX's place until that was no more.
 	if err := o.moveSeen(c.User, inboxID, ""); err != nil {
@@ -100,6 +114,20 @@ func (o *Ops) leave(ctx context.Context, e *mboxlist.Entry) error {
 	return nil
 }
 
+// setAside makes a mailbox of what was to leave, and removes that as if it were deleted here.
+func (o *Ops) setAside(ctx context.Context, e *mboxlist.Entry) error {
+	home := *e
+	atHome(&home)
+	if err := o.Mailboxes.Thaw(ctx, &home); err != nil && !errors.Is(err, mailbox.ErrNotFound) {
+		return err
+	}
+	if err := o.setMoving([]*mboxlist.Entry{e}, atHome); err != nil {
+		return err
+	}
+	log.Notice("%s: the murder knows of none any more; what is here is deleted", e.Name)
+	return o.Local().delete(ctx, e, uint32(time.Now().Unix()), DeleteParams{Force: true})
+}
+
 // leaveRecord leaves of a mailbox what this server is to know of it: where it is, when
 // this one is a frontend too, else a tombstone.
 func (o *Ops) leaveRecord(e *mboxlist.Entry) error {
@@ -114,10 +142,7 @@ func (o *Ops) leaveRecord(e *mboxlist.Entry) error {
 			if err := tx.Remove(e.Name); err != nil {
 				return err
 			}
-			return tx.Put(&mboxlist.Entry{
-				Name: e.Name, Type: mboxlist.With("e", mboxlist.FlagRemote),
-				Server: e.Server, EmptyPartition: true, ACL: e.ACL,
-			})
+			return tx.Put(leftTo(e, e.Server))
 		}
 		if e.Name.IsDeleted() {
 			return tx.Remove(e.Name)
@@ -128,6 +153,12 @@ func (o *Ops) leaveRecord(e *mboxlist.Entry) error {
 		}
 		return tx.Delete(e.Name, modseq)
 	})
+}
+
+// leftTo is the record of a mailbox that was here and is a server's now, of which the slave
+// will say more.
+func leftTo(e *mboxlist.Entry, server string) *mboxlist.Entry {
+	return &mboxlist.Entry{Name: e.Name, Type: mboxlist.With("e", mboxlist.FlagRemote), Server: server, EmptyPartition: true, ACL: e.ACL}
 }
 
 // leaveLevels removes what was there for the children of a user's mailboxes alone.

@@ -56,6 +56,11 @@ const (
 	Decided               // it is at the other server
 )
 
+// IsDecided says whether a mailbox moves and is at the other server: see Cargo.
+func IsDecided(e *mboxlist.Entry) bool {
+	return e.Is(mboxlist.FlagMoving) && e.Is(mboxlist.FlagRemote)
+}
+
 // Underway says how far the move of a cargo is, and of which mailboxes: intermediate
 // ones are none. Of a user whose mailboxes are in part gone the rest tells.
 func (o *Ops) Underway(c Cargo) (all []*mboxlist.Entry, stage Stage, err error) {
@@ -64,7 +69,7 @@ func (o *Ops) Underway(c Cargo) (all []*mboxlist.Entry, stage Stage, err error) 
 	}
 	for _, e := range all {
 		switch {
-		case e.Is(mboxlist.FlagMoving) && e.Is(mboxlist.FlagRemote):
+		case IsDecided(e):
 			stage = Decided
 		case e.Is(mboxlist.FlagMoving):
 			stage = max(stage, UnderWay)
@@ -164,20 +169,30 @@ func (o *Ops) mayDepart(ctx context.Context, e *mboxlist.Entry) error {
 }
 
 // Elsewhere says what the murder has of a name at another server: Absent is nothing,
-// or here. The errors are ErrNoMaster and ErrMasterFailed.
+// or here. The errors are those of InMurder.
 func (o *Ops) Elsewhere(ctx context.Context, n mboxname.Name) (state mupdate.State, location string, err error) {
-	m := o.Murder
-	err = m.do(ctx, func(ctx context.Context, c *mupdate.Client) error {
-		has, err := c.Find(ctx, n)
-		if errors.Is(err, mupdate.ErrNotFound) {
-			return nil
+	has, here, err := o.InMurder(ctx, n)
+	if here {
+		return mupdate.Absent, "", err
+	}
+	return has.State, has.Location, err
+}
+
+// InMurder is what the murder has of a name, Absent for nothing, and whether it has it at
+// this server. The errors are ErrNoMaster and ErrMasterFailed.
+func (o *Ops) InMurder(ctx context.Context, n mboxname.Name) (has mupdate.Entry, here bool, err error) {
+	err = o.Murder.do(ctx, func(ctx context.Context, c *mupdate.Client) error {
+		e, err := c.Find(ctx, n)
+		switch {
+		case errors.Is(err, mupdate.ErrNotFound):
+			e, err = mupdate.Entry{Name: n}, nil
+		case err != nil:
+			return err
 		}
-		if err == nil && !m.has(&has) {
-			state, location = has.State, has.Location
-		}
-		return err
+		has, here = e, o.Murder.has(&e)
+		return nil
 	})
-	return state, location, err
+	return has, here, err
 }
 
 // deactivate has the master keep the name of a mailbox for us, and tell nobody that

@@ -264,7 +264,7 @@ func TestDecide(t *testing.T) {
 	}
 	m.heard()
 	for range 2 {
-		if err := s.Ops.Leave(ctx, alice); err != nil {
+		if err := s.Ops.Leave(ctx, alice, nil); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -317,7 +317,7 @@ func TestLeaveShared(t *testing.T) {
 		if err := depart(t, s, c, decide(s)); err != nil {
 			t.Fatal(err)
 		}
-		if err := s.Ops.Leave(ctx, c); err != nil {
+		if err := s.Ops.Leave(ctx, c, nil); err != nil {
 			t.Fatal(err)
 		}
 		q, err := s.Quota.Get(tc.box)
@@ -337,7 +337,7 @@ func TestLeaveUnified(t *testing.T) {
 	if err := depart(t, s, alice, decide(s)); err != nil {
 		t.Fatal(err)
 	}
-	if err := s.Ops.Leave(ctx, alice); err != nil {
+	if err := s.Ops.Leave(ctx, alice, nil); err != nil {
 		t.Fatal(err)
 	}
 	e, err := s.List.Lookup("user.alice.Foo")

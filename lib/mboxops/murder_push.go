@@ -367,11 +367,11 @@ func (q *push) wipeOne(n mboxname.Name) error {
 		return err
 	}
 	switch {
-	case e.Is(mboxlist.FlagMoving) && e.Is(mboxlist.FlagRemote):
+	case IsDecided(e):
 		// It is the one that was moved there. The rest of its user goes when it is
 		// announced, which the INBOX is last.
 		if n.IsInbox() {
-			return q.Leave(ctx, cargoOf(n))
+			return q.Leave(ctx, cargoOf(n), nil)
 		}
 		return q.leave(ctx, e)
 	case e.Is(mboxlist.FlagMoving):

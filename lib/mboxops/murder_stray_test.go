@@ -251,7 +251,7 @@ func TestGoneMeanwhile(t *testing.T) {
 					err = s.Ops.Decide(held, all)
 				}
 				if err == nil {
-					err = s.Ops.Leave(held, alice)
+					err = s.Ops.Leave(held, alice, nil)
 				}
 				if err != nil {
 					t.Fatal(err)

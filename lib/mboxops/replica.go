@@ -50,7 +50,7 @@ func (o *Ops) CreateReplica(ctx context.Context, n mboxname.Name, p ReplicaParam
 	if err != nil {
 		return nil, err
 	}
-	remote := old != nil && o.arriving && old.Is(mboxlist.FlagRemote) && !old.Incoming()
+	remote := old != nil && o.arriving && old.Foreign() // of one that leaves the files are here still
 	if old != nil && !old.Is(mboxlist.FlagIntermediate) && !remote {
 		return nil, fmt.Errorf("%s: %w", n, ErrExists)
 	}

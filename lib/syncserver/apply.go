@@ -157,9 +157,9 @@ func (a *application) place(ctx context.Context) (err error) {
 		return fmt.Errorf("%w: %s has arrived", csync.ErrMoved, a.m.Name)
 	case a.entry == nil || a.entry.Deleted() || a.entry.Is(mboxlist.FlagIntermediate) || a.entry.Is(mboxlist.FlagReserved):
 		return a.create(ctx)
-	case a.entry.Is(mboxlist.FlagRemote) && !a.entry.Incoming() && a.s.ops(ctx).TakesIn():
+	case a.entry.Foreign() && a.s.ops(ctx).TakesIn():
 		return a.create(ctx)
-	case a.entry.Is(mboxlist.FlagRemote) && !a.entry.Incoming():
+	case a.entry.Is(mboxlist.FlagRemote) && !a.entry.Incoming(): // or leaves for one
 		return fmt.Errorf("%w: %s is on another server", csync.ErrMoved, a.m.Name)
 	case a.entry.UniqueID == a.m.UniqueID:
 		return nil

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -21,29 +22,29 @@ import (
 // goes from here. p is the session in which it is told to; without one there was an
 // attempt before this, and it is looked first what has been announced already.
 func (m *Mover) onward(ctx context.Context, j journey, p *pusher, report func(step string)) error {
-	all, stage, err := m.site.Ops.Underway(j.Cargo)
+	todo, stage, err := m.site.Ops.Underway(j.Cargo)
 	if err != nil || stage != mboxops.Decided {
 		return err
 	}
 	// Those below others first, INBOX last: a user who is found is whole.
-	todo := slices.Clone(all)
+	todo = slices.DeleteFunc(todo, func(e *mboxlist.Entry) bool { return !mboxops.IsDecided(e) })
 	slices.Reverse(todo)
-	todo = slices.DeleteFunc(todo, func(e *mboxlist.Entry) bool { return !e.Is(mboxlist.FlagMoving) })
+	aside := map[mboxname.Name]bool{}
 	if p == nil {
-		if todo, err = m.unannounced(ctx, todo); err != nil {
+		if todo, err = m.unannounced(ctx, j, todo, aside); err != nil {
 			return err
 		}
 	}
 	if err = m.announce(ctx, p, todo); errors.Is(err, errLost) {
 		log.Err("XFER: %s: %v", j.Cargo, err)
-		err = m.again(ctx, j, todo)
+		err = m.again(ctx, j, todo, aside)
 	}
 	if err != nil {
 		return err
 	}
 	report("announced")
 	log.Info("XFER: deleting mailboxes on source")
-	if err := m.site.Ops.Leave(ctx, j.Cargo); err != nil {
+	if err := m.site.Ops.Leave(ctx, j.Cargo, aside); err != nil {
 		return err
 	}
 	report("removed here")
@@ -53,25 +54,61 @@ func (m *Mover) onward(ctx context.Context, j journey, p *pusher, report func(st
 // unannounced are those of some mailboxes, in the order in which they are announced, that
 // the murder does not have at another server yet. What stands before one that it has was
 // announced too: the other server's clients may have given it another name since, or have
-// removed it.
-func (m *Mover) unannounced(ctx context.Context, all []*mboxlist.Entry) (todo []*mboxlist.Entry, err error) {
-	for i, e := range slices.Backward(all) {
-		state, _, err := m.site.Ops.Elsewhere(ctx, e.Name)
+// removed it. So they have with those that are put to aside, of which neither the murder, where
+// the name was reserved until then, nor the other server knows anything.
+func (m *Mover) unannounced(ctx context.Context, j journey, all []*mboxlist.Entry, aside map[mboxname.Name]bool) (todo []*mboxlist.Entry, err error) {
+	var unknown []*mboxlist.Entry
+	for _, e := range slices.Backward(all) {
+		has, here, err := m.site.Ops.InMurder(ctx, e.Name)
 		if err != nil {
 			return nil, err
 		}
-		if state == mupdate.Active {
-			return all[i+1:], nil
+		if has.State == mupdate.Active && !here {
+			break
+		}
+		if todo = append(todo, e); has.State == mupdate.Absent {
+			unknown = append(unknown, e)
 		}
 	}
-	return all, nil
+	slices.Reverse(todo)
+	if len(unknown) == 0 {
+		return todo, nil
+	}
+	// The master may have lost its list, too.
+	missing, err := m.missing(ctx, j, unknown)
+	if err != nil {
+		return nil, err
+	}
+	maps.Copy(aside, missing)
+	return slices.DeleteFunc(todo, func(e *mboxlist.Entry) bool { return missing[e.Name] }), nil
+}
+
+// missingAt asks the other server which of some mailboxes it has not.
+func (m *Mover) missingAt(ctx context.Context, j journey, all []*mboxlist.Entry) (map[mboxname.Name]bool, error) {
+	v := &move{Mover: m, Item: Item{User: j.User, Mailbox: j.Mailbox}, server: j.server}
+	if err := v.open(ctx); err != nil {
+		return nil, err
+	}
+	defer v.client.Close(context.WithoutCancel(ctx))
+	missing := map[mboxname.Name]bool{}
+	ids, names := map[mboxname.Name]string{}, make([]mboxname.Name, len(all))
+	for i, e := range all {
+		missing[e.Name], ids[e.Name], names[i] = true, e.UniqueID, e.Name
+	}
+	there, err := v.client.Named(ctx, names...)
+	for _, r := range there {
+		if r.UniqueID == ids[r.Name] {
+			delete(missing, r.Name)
+		}
+	}
+	return missing, v.why(err)
 }
 
 // again sends once more what the other server has lost before it was announced, and has
 // it announced. That is what ctl_mboxlist -m of Cyrus does to it, which is run when a
-// server starts.
-func (m *Mover) again(ctx context.Context, j journey, all []*mboxlist.Entry) error {
-	todo, err := m.unannounced(ctx, all)
+// server starts. aside is as for unannounced.
+func (m *Mover) again(ctx context.Context, j journey, all []*mboxlist.Entry, aside map[mboxname.Name]bool) error {
+	todo, err := m.unannounced(ctx, j, all, aside)
 	if err != nil || len(todo) == 0 {
 		return err
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"strings"
 	"time"
 
@@ -15,6 +16,7 @@ import (
 	"gocyrus/lib/mboxops"
 	"gocyrus/lib/mupdate"
 	"gocyrus/lib/proxy"
+	"gocyrus/lib/seen"
 	"gocyrus/lib/syncclient"
 )
 
@@ -26,10 +28,16 @@ type move struct {
 	report            func(step string)
 	only              map[mboxname.Name]bool // nil for all
 
-	client *syncclient.Client
-	pusher *pusher // of the announcement, connected before anybody has to wait
-	litter error   // why something is left at the other server
-	failed error   // of the master, while it was asked about what the other server has
+	client  *syncclient.Client
+	pusher  *pusher             // of the announcement, connected before anybody has to wait
+	readBy  map[string][]string // by unique id of a mailbox: users who have seen of it
+	brought map[seenKey]seen.Record
+	// seenFiles are the databases of users when they were read last, which was after looked.
+	seenFiles map[string]os.FileInfo
+	looked    time.Time
+
+	litter error // why something is left at the other server
+	failed error // of the master, while it was asked about what the other server has
 }
 
 // heldLimit bounds how long the owner waits: beyond, everything goes back.
@@ -72,7 +80,7 @@ func (v *move) passes(ctx context.Context) error {
 			return v.why(err)
 		}
 	}
-	return nil
+	return v.why(v.findReaders(ctx))
 }
 
 // dial makes a session in which mailboxes are replicated.
@@ -252,6 +260,8 @@ func (v *move) compare(ctx context.Context, all []*mboxlist.Entry) error {
 // why gives an error of replication the reason that an administrator looks for.
 func (v *move) why(err error) error {
 	switch {
+	case err == nil:
+		return nil
 	case v.failed != nil:
 		return v.failed
 	case errors.Is(err, csync.ErrMoved):

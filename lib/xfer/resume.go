@@ -81,7 +81,8 @@ func (m *Mover) Recover() error {
 
 // Watch is Recover now and again, until Close: a process that lasts may be the only one that
 // is there when another one is killed, and the mailboxes that that one moved take no mail
-// until somebody sees to them. It says what the first attempt says.
+// until somebody sees to them. So it is with what that one had yet to tell the master. It
+// says what the first attempt says.
 func (m *Mover) Watch() error {
 	if m.site.Murder == nil {
 		return nil
@@ -99,27 +100,39 @@ func (m *Mover) Watch() error {
 			if err := m.Recover(); err != nil {
 				log.Err("XFER: moves that were interrupted: %v", err)
 			}
+			if err := m.site.Ops.RecoverMurder(); err != nil {
+				log.Err("MUPDATE: changes that stay to be told: %v", err)
+			}
 		}
 	})
 	return err
 }
 
-// lookEverywhere finds all that is under way.
+// lookEverywhere finds all that is under way. What moves with the INBOX is one cargo, each
+// other mailbox is one of its own: how far it is says nothing of those beside it.
 func (m *Mover) lookEverywhere(moves map[mboxops.Cargo]journey) error {
-	return m.site.List.Scan("", func(v mboxlist.View) error {
+	servers := map[mboxname.Name]string{} // of all that moves
+	err := m.site.List.Scan("", func(v mboxlist.View) error {
 		if v.Is(mboxlist.FlagMoving) {
-			// A mailbox that moves alone is the same cargo as its user's to who ends
-			// the move: what does not move is left alone.
-			c := mboxops.Cargo{User: v.Name().Owner()}
-			if c.User == "" {
-				c.Mailbox = v.Name()
-			}
-			if _, ok := moves[c]; !ok {
-				moves[c] = journey{c, string(v.Server()), ""}
-			}
+			servers[v.Name()] = string(v.Server())
 		}
 		return nil
 	})
+	if err != nil {
+		return err
+	}
+	for n, server := range servers {
+		c := mboxops.Cargo{Mailbox: n}
+		if user := n.Owner(); user != "" {
+			if _, whole := servers[mboxname.Inbox(user)]; whole {
+				c = mboxops.Cargo{User: user}
+			}
+		}
+		if _, ok := moves[c]; !ok {
+			moves[c] = journey{c, server, ""}
+		}
+	}
+	return nil
 }
 
 // finish ends a move in the background, after a wait, however often it takes. What is
@@ -170,23 +183,14 @@ func (m *Mover) end(ctx context.Context, j journey) (onward bool, err error) {
 		return false, err
 	}
 	defer release()
-	held, unlock, err := m.site.Mailboxes.LockUser(ctx, j.Owner())
-	if err != nil {
-		return false, err
-	}
-	_, stage, err := m.site.Ops.Underway(j.Cargo)
-	if err == nil && stage == mboxops.UnderWay {
-		err = m.site.Ops.Return(held, j.Cargo)
-	}
-	unlock()
-	if err == nil && stage == mboxops.NotHere {
-		if onward, err = m.arrived(ctx, j); onward {
-			return true, nil
-		}
-	}
+	// A master that does not answer is waited for before anybody's mailboxes are locked.
+	there, unknown := m.arrived(ctx, j)
+	stage, err := m.back(ctx, j, there)
 	switch {
 	case err != nil:
 		return false, err
+	case stage == mboxops.NotHere && (there || unknown != nil):
+		return there, unknown
 	case stage != mboxops.Decided:
 		return false, m.discardAt(ctx, j)
 	}
@@ -194,4 +198,26 @@ func (m *Mover) end(ctx context.Context, j journey) (onward bool, err error) {
 	// wait for the other server.
 	log.Notice("XFER: finishing the move of %s", j.Cargo)
 	return true, m.onward(ctx, j, nil, func(string) {})
+}
+
+// back ends a move that is not decided, and says how far it was: all is here as it was, unless
+// there are mailboxes there by now: an administrator has adopted the copies while this server
+// was away.
+func (m *Mover) back(ctx context.Context, j journey, there bool) (mboxops.Stage, error) {
+	ctx, unlock, err := m.site.Mailboxes.LockUser(ctx, j.Owner())
+	if err != nil {
+		return mboxops.NotHere, err
+	}
+	defer unlock()
+	_, stage, err := m.site.Ops.Underway(j.Cargo)
+	if err != nil || stage == mboxops.NotHere || stage == mboxops.Decided {
+		return stage, err
+	}
+	if there {
+		log.Notice("XFER: the copies of %s are in use at %s", j.Cargo, j.server)
+		if err := m.site.Ops.Yield(ctx, j.Cargo); err != nil {
+			return stage, err
+		}
+	}
+	return stage, m.site.Ops.Return(ctx, j.Cargo)
 }

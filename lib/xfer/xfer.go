@@ -27,6 +27,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -35,9 +36,11 @@ import (
 	"gocyrus/lib/config"
 	"gocyrus/lib/csync"
 	"gocyrus/lib/inflight"
+	"gocyrus/lib/mboxlist"
 	"gocyrus/lib/mboxname"
 	"gocyrus/lib/mboxops"
 	"gocyrus/lib/proxy"
+	"gocyrus/lib/seen"
 	"gocyrus/lib/site"
 )
 
@@ -113,6 +116,10 @@ type Mover struct {
 	notes *inflight.Log
 	tags  csync.Tags
 
+	readers *readers
+	// missing is missingAt but in tests.
+	missing func(context.Context, journey, []*mboxlist.Entry) (map[mboxname.Name]bool, error)
+
 	ctx  context.Context
 	stop context.CancelFunc
 	rest sync.WaitGroup // moves that are being finished
@@ -121,7 +128,8 @@ type Mover struct {
 
 // New is a mover of what s has.
 func New(s *site.Site, o *Options) *Mover {
-	m := &Mover{site: s, opt: o, notes: inflight.New(o.Notes)}
+	m := &Mover{site: s, opt: o, notes: inflight.New(o.Notes), readers: newReaders(s)}
+	m.missing = m.missingAt
 	m.ctx, m.stop = context.WithCancel(context.Background())
 	return m
 }
@@ -186,7 +194,10 @@ func (m *Mover) Move(ctx context.Context, item Item, server, partition string, r
 	if err != nil {
 		return err
 	}
-	v := &move{Mover: m, Item: item, server: server, partition: partition, report: report}
+	v := &move{
+		Mover: m, Item: item, server: server, partition: partition, report: report,
+		brought: map[seenKey]seen.Record{}, seenFiles: map[string]os.FileInfo{},
+	}
 	err = v.run(ctx)
 	if err != nil && (v.litter != nil || m.unfinished(item.cargo())) {
 		m.finish(j, note, m.opt.Retry)

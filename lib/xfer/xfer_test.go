@@ -23,7 +23,7 @@ import (
 
 // mover is one of a site that is a backend of a murder whose master is away. more are
 // lines of imapd.conf.
-func mover(t *testing.T, more ...string) *Mover {
+func mover(t testing.TB, more ...string) *Mover {
 	t.Helper()
 	dir := t.TempDir()
 	text := strings.Join(append([]string{
@@ -168,6 +168,7 @@ type peer struct {
 	sep     string
 	answers []string
 	pushed  []string // names
+	told    func()   // is called before each answer, unless nil
 }
 
 func (p *peer) serve(c net.Conn) {
@@ -195,6 +196,9 @@ func (p *peer) serve(c net.Conn) {
 				return
 			}
 			p.pushed = append(p.pushed, string(name[:n]))
+			if p.told != nil {
+				p.told()
+			}
 			if len(p.answers) == 0 {
 				return
 			}
