@@ -28,10 +28,14 @@ func app() *cli.App {
 	return &cli.App{
 		Name:      "cyr_drain",
 		Usage:     "move everything that lives on a server of a Murder to other servers",
-		UsageText: "usage: cyr_drain [-C <alt_config>] [-n] [-j jobs] [-p partition] [-s server[!partition]]... [-u user]...\n",
+		UsageText: usageText,
 		Flags: []cli.Flag{
 			command.ConfigFlag,
+			&cli.BoolFlag{Name: "a", Aliases: []string{"adopt"}, Usage: "make copies that arrived, whose server is gone, this server's"},
+			&cli.BoolFlag{Name: "d", Aliases: []string{"discard"}, Usage: "remove such copies"},
+			&cli.BoolFlag{Name: "f", Aliases: []string{"force"}, Usage: "with -a and -d: in spite of what speaks against it"},
 			&cli.IntFlag{Name: "j", Aliases: []string{"jobs"}, Value: 1, Usage: "move `n` at once"},
+			&cli.BoolFlag{Name: "l", Aliases: []string{"list-arriving"}, Usage: "say what is arriving from other servers"},
 			&cli.BoolFlag{Name: "n", Aliases: []string{"dry-run"}, Usage: "say what would move, and where to"},
 			&cli.StringFlag{Name: "p", Aliases: []string{"partition"}, Usage: "only what is on this `partition`"},
 			&cli.StringSliceFlag{Name: "s", Aliases: []string{"server"}, Usage: "to this `server[!partition]`, in place of those of serverlist"},
@@ -41,11 +45,17 @@ func app() *cli.App {
 	}
 }
 
+const usageText = `usage: cyr_drain [-C <alt_config>] [-n] [-j jobs] [-p partition] [-s server[!partition]]... [-u user]...
+       cyr_drain [-C <alt_config>] -l
+       cyr_drain [-C <alt_config>] -a | -d [-f] name...
+`
+
 // maxJobs bounds -j: each job holds connections here, there and to the mupdate master.
 const maxJobs = 64
 
 func action(c *cli.Context) error {
-	if jobs := c.Int("j"); c.NArg() > 0 || jobs < 1 || jobs > maxJobs {
+	arrivals, right := arrivalUsage(c)
+	if jobs := c.Int("j"); !right || !arrivals && c.NArg() > 0 || jobs < 1 || jobs > maxJobs {
 		return command.Usage("")
 	}
 	cfg, err := command.Setup(c, "cyr_drain")
@@ -61,6 +71,11 @@ func action(c *cli.Context) error {
 		return errors.Join(command.Fatal(command.ExUnavailable, errors.New("this server is no backend of a murder")), s.Close())
 	}
 	m := xfer.New(s, xfer.OptionsFrom(cfg))
+	if arrivals {
+		ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
+		defer stop()
+		return errors.Join(arriving(ctx, c, s, m), m.Close(), s.Close())
+	}
 	if !c.Bool("n") {
 		// What a drain that was killed has begun would else be nobody's to finish.
 		if err := m.Recover(); err != nil {
