@@ -39,9 +39,16 @@ func TestStart(t *testing.T) {
 	}
 	s.Resume()
 	s.Append(s.Login("bob"), "INBOX", Message("three"))
+	group := s.Pid()
+	if n := s.KillChildren("imapd"); n == 0 {
+		t.Error("no imapd ran")
+	}
 	s.Kill()
 	if s.Running() {
 		t.Error("it runs after Kill")
+	}
+	if left := s.processes(func(p stat) bool { return p.group == group }); len(left) > 0 {
+		t.Errorf("after Kill there are %v", left)
 	}
 	s.Resume()
 	if a, b := exists(t, s, "alice"), exists(t, s, "bob"); a != 2 || b != 2 {
@@ -100,11 +107,23 @@ func TestSet(t *testing.T) {
 }
 
 func TestParseStat(t *testing.T) {
-	pid, program, parent, ok := parseStat("17 (a (b) c) S 5 17 17 0")
-	if pid != 17 || program != "a (b) c" || parent != 5 || !ok {
-		t.Errorf("%d %q %d %v", pid, program, parent, ok)
-	}
-	if _, _, _, ok := parseStat("17 (a) Z 5 17"); ok {
-		t.Error("a dead process is listed")
+	const rest = " 17 0 -1 4194560 1 2 3 4 5 6 7 8 20 0 "
+	for _, tc := range []struct {
+		text string
+		ok   bool
+		want stat
+	}{
+		{"17 (a (b) c) S 5 16" + rest + "3 0 9", true, stat{17, 5, 16, "a (b) c"}},
+		{"17 (a) Z 5 16" + rest + "1 0 9", false, stat{}},
+		{"17 (a) Z 5 16" + rest + "2 0 9", true, stat{17, 5, 16, "a"}}, // its first thread has ended
+		{"17 (a) X 5 16" + rest + "1 0 9", false, stat{}},
+		{"17 (a) S 5 16", false, stat{}},
+		{"17 (a) S x 16" + rest + "1 0 9", false, stat{}},
+		{"17 a", false, stat{}},
+		{"", false, stat{}},
+	} {
+		if got, ok := parseStat(tc.text); ok != tc.ok || ok && got != tc.want {
+			t.Errorf("%q: %v %v", tc.text, got, ok)
+		}
 	}
 }

@@ -162,53 +162,91 @@ func (s *Server) Running() bool {
 	}
 }
 
-// Kill ends master and every process of its group at once, as a power cut
-// does for them.
+// Kill ends master and every process of its group at once, as a power cut does for
+// them. When it returns there is none of them: on a busy machine one that is killed
+// lives on for a while, and has its ports and the connections to it.
 func (s *Server) Kill() {
 	s.t.Helper()
 	p := s.proc
 	s.proc = nil
-	syscall.Kill(-p.cmd.Process.Pid, syscall.SIGKILL)
+	group := p.cmd.Process.Pid
+	syscall.Kill(-group, syscall.SIGKILL)
 	<-p.done
+	s.Eventually("the end of what was killed", func() bool {
+		// Where nobody buries the dead their group stays, and has nobody alive.
+		return errors.Is(syscall.Kill(-group, 0), syscall.ESRCH) || len(s.processes(func(p stat) bool { return p.group == group })) == 0
+	})
 }
 
 // Children are the processes that master started and that are alive, of one
 // program.
 func (s *Server) Children(program string) []int {
 	s.t.Helper()
-	stats, err := filepath.Glob("/proc/[0-9]*/stat")
+	return s.processes(func(p stat) bool { return p.parent == s.Pid() && p.program == program })
+}
+
+// KillChildren kills those and says how many there were. When it returns there is none
+// of them; master starts others on demand.
+func (s *Server) KillChildren(program string) int {
+	s.t.Helper()
+	killed := s.Children(program)
+	for _, pid := range killed {
+		syscall.Kill(pid, syscall.SIGKILL)
+	}
+	s.Eventually("the end of what was killed", func() bool {
+		return !slices.ContainsFunc(s.Children(program), func(pid int) bool { return slices.Contains(killed, pid) })
+	})
+	return len(killed)
+}
+
+// processes are those that are alive and fit.
+func (s *Server) processes(fit func(stat) bool) (pids []int) {
+	s.t.Helper()
+	paths, err := filepath.Glob("/proc/[0-9]*/stat")
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	var pids []int
-	for _, path := range stats {
+	for _, path := range paths {
 		text, err := os.ReadFile(path)
 		if err != nil {
 			continue // it has ended meanwhile
 		}
-		if pid, name, parent, ok := parseStat(string(text)); ok && parent == s.Pid() && name == program {
-			pids = append(pids, pid)
+		if p, ok := parseStat(string(text)); ok && fit(p) {
+			pids = append(pids, p.pid)
 		}
 	}
 	return pids
 }
 
-// parseStat takes pid, program and parent of a live process from
-// /proc/PID/stat.
-func parseStat(text string) (pid int, program string, parent int, ok bool) {
+// stat is what /proc/PID/stat says of a live process.
+type stat struct {
+	pid, parent, group int
+	program            string
+}
+
+// parseStat reads it. A process whose first thread has ended is alive as long as
+// another has not, with all its files.
+func parseStat(text string) (p stat, ok bool) {
 	open, shut := strings.IndexByte(text, '('), strings.LastIndexByte(text, ')')
 	if open < 1 || shut < open {
-		return 0, "", 0, false
+		return stat{}, false
 	}
-	pid, err := strconv.Atoi(text[:open-1])
-	if err != nil {
-		return 0, "", 0, false
+	var err error
+	if p.pid, err = strconv.Atoi(text[:open-1]); err != nil {
+		return stat{}, false
 	}
-	var state string
-	if _, err := fmt.Sscan(text[shut+1:], &state, &parent); err != nil || state == "Z" {
-		return 0, "", 0, false
+	p.program = text[open+1 : shut]
+	f := strings.Fields(text[shut+1:])
+	if len(f) < 18 {
+		return stat{}, false
 	}
-	return pid, text[open+1 : shut], parent, true
+	var threads int
+	for at, n := range map[int]*int{1: &p.parent, 2: &p.group, 17: &threads} {
+		if *n, err = strconv.Atoi(f[at]); err != nil {
+			return stat{}, false
+		}
+	}
+	return p, f[0] != "X" && (f[0] != "Z" || threads > 1)
 }
 
 // Eventually waits until cond holds.

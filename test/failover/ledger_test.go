@@ -173,11 +173,11 @@ type ledger struct {
 	unsure int            // commands without an answer
 
 	faults  []string
-	excuses []string // what a NO may begin with
+	excuses [][]string // what a NO may begin with: the last one now, those before it earlier
 }
 
 func newLedger(users ...string) *ledger {
-	l := &ledger{shared: &owner{name: sharing}, sent: map[string][32]byte{}, story: map[string][]string{}, noes: map[string]int{}}
+	l := &ledger{excuses: [][]string{nil}, shared: &owner{name: sharing}, sent: map[string][32]byte{}, story: map[string][]string{}, noes: map[string]int{}}
 	for _, u := range users {
 		l.users = append(l.users, &owner{name: u, boxes: []*box{newBox("INBOX"), newBox("INBOX.Keep")}})
 	}
@@ -235,21 +235,21 @@ func (l *ledger) lost(who, what string, err error) {
 }
 
 // excuse says what a NO may begin with, from now on.
-func (l *ledger) excuse(texts ...string) { l.locked(func() { l.excuses = texts }) }
+func (l *ledger) excuse(texts ...string) { l.locked(func() { l.excuses = append(l.excuses, texts) }) }
 
-// excused is what it may begin with now: a command asks when it begins.
-func (l *ledger) excused() (texts []string) {
-	l.locked(func() { texts = l.excuses })
-	return texts
+// now is a moment, for refused: a command asks for it when it begins.
+func (l *ledger) now() (at int) {
+	l.locked(func() { at = len(l.excuses) - 1 })
+	return at
 }
 
-// refused notes a NO to a command that began when excuses were what a NO may begin
-// with. One without an excuse, of then or of now, is a fault.
-func (l *ledger) refused(excuses []string, who, what, text string) {
+// refused notes a NO to a command that began at a moment. One that had no excuse then
+// or at any time since is a fault: something may have died and come back meanwhile.
+func (l *ledger) refused(began int, who, what, text string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.noes[text]++
-	for _, e := range slices.Concat(excuses, l.excuses) {
+	for _, e := range slices.Concat(l.excuses[began:]...) {
 		if strings.HasPrefix(text, e) {
 			return
 		}

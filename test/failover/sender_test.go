@@ -61,10 +61,10 @@ func (s *sender) deliver() error {
 			names = append(names, u.name)
 		}
 	})
-	excuses := s.l.excused()
+	began := s.l.now()
 	return s.transact(text, names, func(name, reply string, early bool) {
 		if !strings.HasPrefix(reply, "250") {
-			s.l.refused(excuses, "LMTP", "to "+name, reply)
+			s.l.refused(began, "LMTP", "to "+name, reply)
 		}
 		s.l.locked(func() {
 			switch h := to[name]; {

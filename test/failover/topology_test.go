@@ -73,6 +73,7 @@ var scripts = []struct {
 }{
 	{"moves", moves, false, false},
 	{"masters killed", mastersKilled, false, false},
+	{"masters killed while a user moves", mastersKilledWhileMoving, false, false},
 	{"backend killed", backendKilled, false, false},
 	{"backend killed at a word", backendKilledAt, false, false},
 	{"frontend killed", frontendKilled, false, false},

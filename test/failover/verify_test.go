@@ -203,7 +203,7 @@ func (v *verifier) message(b *box, f fetched, seen map[string]bool) {
 		b.msgs[f.id] = h
 	}
 	if !h.flagged.allows(f.flagged) && h.is == yes {
-		v.add(`%s UID %d (%s): \Flagged is %v`, b.name, f.uid, f.id, f.flagged)
+		v.add(`%s UID %d (%s): \Flagged is %v: %s`, b.name, f.uid, f.id, f.flagged, v.story(f.id))
 	}
 	h.uid, h.is, h.busy, h.flagged = f.uid, yes, false, known(f.flagged)
 }

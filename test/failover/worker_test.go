@@ -105,7 +105,7 @@ func (w *worker) do(format string, args ...any) (*rig.Reply, outcome) {
 	if w.c == nil {
 		return nil, unsure
 	}
-	excuses := w.l.excused()
+	began := w.l.now()
 	r, err := w.c.Do(cmd)
 	if err != nil {
 		w.leave()
@@ -117,10 +117,10 @@ func (w *worker) do(format string, args ...any) (*rig.Reply, outcome) {
 		w.l.locked(func() { w.l.done++ })
 		return r, done
 	case r.Status == "NO" && (strings.HasPrefix(r.Text, lostBackend) || strings.HasPrefix(r.Text, halfMoved)):
-		w.l.refused(excuses, w.u.name, cmd, r.Text)
+		w.l.refused(began, w.u.name, cmd, r.Text)
 		return r, unsure
 	case r.Status == "NO":
-		w.l.refused(excuses, w.u.name, cmd, r.Text)
+		w.l.refused(began, w.u.name, cmd, r.Text)
 		return r, refused
 	}
 	w.l.fault("%s: %.100q: %s %s", w.u.name, cmd, r.Status, r.Text)

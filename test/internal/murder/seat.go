@@ -155,14 +155,10 @@ func (s *Seat) awaitMupdate() {
 // moment and says how many there were. master starts others on demand.
 func (s *Seat) KillService(program string) int {
 	s.t.Helper()
-	pids := s.Children(program)
 	if program == "mupdate" {
 		s.mupdate = nil
 	}
-	for _, pid := range pids {
-		syscall.Kill(pid, syscall.SIGKILL)
-	}
-	return len(pids)
+	return s.KillChildren(program)
 }
 
 var deleted = regexp.MustCompile(`(DELETED[./][^"\t]*?)[./][0-9A-F]{8}\b`)

@@ -8,10 +8,13 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"gocyrus/lib/cyrustest"
 )
 
-// Patience bounds the wait for one answer: longer means that the server hangs.
-const Patience = 30 * time.Second
+// Patience bounds the wait for one answer: longer means that the server hangs. Servers
+// of a Murder wait for each other, and for etcd, up to half of it.
+const Patience = cyrustest.Patience
 
 // A Conn is a connection of which a test sees every octet.
 type Conn struct {

@@ -123,7 +123,7 @@ func (s *Site) Start() {
 		cmd.Wait() // how it ended is for the tests to say
 		close(ended)
 	}(s.cmd, s.ended)
-	for end := time.Now().Add(30 * time.Second); ; time.Sleep(5 * time.Millisecond) {
+	for end := time.Now().Add(Patience); ; time.Sleep(5 * time.Millisecond) {
 		if _, err := os.Stat(ready); err == nil {
 			return
 		}
@@ -133,7 +133,7 @@ func (s *Site) Start() {
 		default:
 		}
 		if time.Now().After(end) {
-			s.t.Fatalf("master is not up after 30 s\n%s", s.LogTail(4000))
+			s.t.Fatalf("master is not up after %v\n%s", Patience, s.LogTail(4000))
 		}
 	}
 }
@@ -176,7 +176,7 @@ func (s *Site) Kill() {
 		p.Signal(syscall.SIGKILL)
 	}
 	<-s.ended
-	if left := waitGone(all, 10*time.Second); len(left) > 0 {
+	if left := waitGone(all, Patience); len(left) > 0 {
 		s.t.Fatalf("killed and still there: %v", left)
 	}
 	s.cmd = nil
@@ -203,7 +203,7 @@ func (s *Site) Terminate(sig syscall.Signal, patience time.Duration) {
 		s.Kill()
 		return
 	}
-	if left := waitGone(all, time.Second); len(left) > 0 {
+	if left := waitGone(all, Patience); len(left) > 0 {
 		s.t.Errorf("left behind by master: %v", left)
 		for _, p := range left {
 			p.Signal(syscall.SIGKILL)
