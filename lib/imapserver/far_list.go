@@ -33,7 +33,8 @@ func (l *listing) defers() bool {
 // asksUses says whether special uses are asked for, or are to be told unasked and other
 // servers are asked about their mailboxes anyway.
 func (l *listing) asksUses() bool {
-	return l.s.srv.opts.UseAlways && l.args.Return&(imapwire.ReturnStatus|imapwire.ReturnMetadata) != 0 || l.kind == xList || l.args.Return&imapwire.ReturnSpecialUse != 0 || l.args.Select&imapwire.SelectSpecialUse != 0
+	unasked := l.s.srv.opts.UseAlways && l.args.Return&(imapwire.ReturnStatus|imapwire.ReturnMetadata) != 0
+	return unasked || l.kind == xList || l.args.Return&imapwire.ReturnSpecialUse != 0 || l.args.Select&imapwire.SelectSpecialUse != 0
 }
 
 // maxAsked bounds the servers that are asked at the same time.

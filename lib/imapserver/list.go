@@ -163,15 +163,14 @@ func (l *listing) run() error {
 	return l.flush()
 }
 
-// pattern joins reference and pattern: a pattern that begins with the separator
-// stands alone (RFC 9051 section 6.3.9), and matches nothing.
+// pattern joins reference and pattern as they are, with one separator where both bring one.
 func (l *listing) pattern(p string) string {
 	ref := l.args.Reference
 	if l.s.enabled&rev2 != 0 {
 		ref, p = encodePattern(ref), encodePattern(p)
 	}
-	if p != "" && p[0] == l.sep {
-		return p
+	if ref != "" && ref[len(ref)-1] == l.sep && p != "" && p[0] == l.sep {
+		p = p[1:]
 	}
 	return ref + p
 }
